@@ -1,0 +1,1 @@
+"""Datasets without training: catalogue, reading, templates, tokens; never imports torch."""

@@ -1,0 +1,1 @@
+"""Where a model comes from when its name is not a folder, one file a hub."""

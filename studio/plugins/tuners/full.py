@@ -1,0 +1,3 @@
+"""Full fine-tuning: every weight moves."""
+
+ORDER = 40

@@ -1,0 +1,72 @@
+"""Rules between arguments; each breach is a Problem beside the argument that the user would change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from studio.errors import Problem
+
+
+def cross_field(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    """Every broken rule of a spec whose single values are right; `given` is what the user set."""
+    return [problem for rule in _RULES for problem in rule(spec, given)]
+
+
+def _quantized_needs_adapter(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    if spec.quantization_bit and spec.finetuning_type in ("full", "freeze"):
+        return [Problem("quantized_full", "quantization_bit",
+                        {"value": spec.quantization_bit, "tuner": spec.finetuning_type})]
+    return []
+
+
+def has_evaluation(spec: Any) -> bool:
+    """Whether the run evaluates at all."""
+    return spec.eval_strategy != "no" and (spec.val_size > 0 or bool(spec.eval_dataset))
+
+
+def _best_needs_evaluation(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    if spec.load_best_model_at_end and not has_evaluation(spec):
+        found.append(Problem("best_needs_evaluation", "load_best_model_at_end", {}))
+    if spec.early_stopping_patience and not has_evaluation(spec):
+        found.append(Problem("early_stop_needs_evaluation", "early_stopping_patience",
+                             {"value": spec.early_stopping_patience}))
+    return found
+
+
+def _one_step_at_least(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    if spec.max_steps == 0:
+        return [Problem("max_steps_zero", "max_steps", {"value": 0})]
+    return []
+
+
+def _dataset_named(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    return [] if spec.dataset else [Problem("dataset_none", "dataset", {})]
+
+
+def _model_named(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    return [] if spec.model_name_or_path.strip() else [Problem("model_none", "model_name_or_path", {})]
+
+
+def _val_size_is_share_or_rows(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    if spec.val_size >= 1 and spec.val_size != int(spec.val_size):
+        return [Problem("val_size_mixed", "val_size", {"value": spec.val_size})]
+    return []
+
+
+def _adapters_fit_tuner(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    if len(spec.adapter_name_or_path) > 1 and spec.finetuning_type != "lora":
+        return [Problem("adapters_only_lora", "adapter_name_or_path",
+                        {"count": len(spec.adapter_name_or_path), "tuner": spec.finetuning_type})]
+    return []
+
+
+def _layers_not_zero(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    if spec.finetuning_type == "freeze" and spec.freeze_trainable_layers == 0:
+        return [Problem("freeze_zero", "freeze_trainable_layers", {"value": 0})]
+    return []
+
+
+_RULES = (_model_named, _quantized_needs_adapter, _adapters_fit_tuner, _dataset_named, _val_size_is_share_or_rows,
+          _one_step_at_least, _layers_not_zero, _best_needs_evaluation)

@@ -1,0 +1,36 @@
+"""The sentences of errors and problems in the user's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.errors import Problem, SpecError, StudioError
+from studio.texts.speak import has, say
+
+
+def of_problem(lang: str, problem: Problem) -> str:
+    """One sentence: what is wrong, the value, what is allowed, what to do."""
+    key = f"arguments.{problem.field}.label"
+    label = say(lang, key) if has(lang, key) else problem.field
+    return say(lang, f"problems.{problem.code}", field=problem.field, label=label, **_shown(problem.values))
+
+
+def of_error(lang: str, error: StudioError) -> str:
+    """The sentence of an error; all its problems, one a line, when it has several."""
+    if isinstance(error, SpecError):
+        return "\n".join(of_problem(lang, problem) for problem in error.problems)
+    return say(lang, f"errors.{error.code}", **_shown(error.values))
+
+
+def _shown(values: Any) -> dict[str, Any]:
+    """Values as a person reads them: no brackets, no endless texts; `field` is the caller's."""
+    return {name: _short(value) for name, value in values.items() if name not in ("field", "label")}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = str(value)
+    return text if len(text) <= 400 else text[:400] + " …"
