@@ -81,7 +81,9 @@ def examination(seed: int, each: int) -> dict[str, list[Row]]:
                     tasks.append(arithmetic.ask(rng, task, chinese=len(tasks) % 2 == 0))
             kinds[f"{sign} {digits}-digit" + (" (seen in training)" if digits == 1 else "")] = tasks
     for sign in "×÷":
-        tasks = [arithmetic.ask(rng, t, rng.random() < 0.5) for t in arithmetic.problems(rng, True, min(each, 40), sign)]
+        tasks = [
+            arithmetic.ask(rng, t, rng.random() < 0.5) for t in arithmetic.problems(rng, True, min(each, 40), sign)
+        ]
         kinds[f"{sign} up to 99×9"] = tasks
     for sign in "+-×÷":
         found = arithmetic.problems(rng, True, min(each, 40), sign, decimals=True)

@@ -75,7 +75,9 @@ def colour_en(rng: random.Random) -> Row:
 
 def colour_zh(rng: random.Random) -> Row:
     _, thing, _, _, colour = rng.choice(words.THINGS)
-    return row(rng.choice(["{}是什么颜色？", "说出{}的颜色。", "{}的颜色是什么？"]).format(thing), f"{thing}是{colour}的。")
+    return row(
+        rng.choice(["{}是什么颜色？", "说出{}的颜色。", "{}的颜色是什么？"]).format(thing), f"{thing}是{colour}的。"
+    )
 
 
 def sound_en(rng: random.Random) -> Row:
@@ -119,7 +121,12 @@ def bigger(rng: random.Random) -> Row:
 def neighbour(rng: random.Random) -> Row:
     n = rng.randrange(1, 10 ** rng.randint(1, 3))
     asked, step = rng.choice(
-        [("What number comes after {}?", 1), ("What number comes before {}?", -1), ("{} 后面的数是几？", 1), ("{} 前面的数是几？", -1)]
+        [
+            ("What number comes after {}?", 1),
+            ("What number comes before {}?", -1),
+            ("{} 后面的数是几？", 1),
+            ("{} 前面的数是几？", -1),
+        ]
     )
     return row(asked.format(n), str(n + step))
 
@@ -140,7 +147,9 @@ def into_chinese(rng: random.Random) -> Row:
     english, chinese = rng.choice(words.PAIRS[: -len(words.OPPOSITES)])
     if rng.random() < 0.3:
         return row(rng.choice(["Translate into Chinese.", "翻译成中文。"]), chinese, english)
-    asked = rng.choice(["What is {} in Chinese?", "How do you say {} in Chinese?", "{} 用中文怎么说？", "把 {} 翻译成中文。"])
+    asked = rng.choice(
+        ["What is {} in Chinese?", "How do you say {} in Chinese?", "{} 用中文怎么说？", "把 {} 翻译成中文。"]
+    )
     return row(asked.format(english), chinese)
 
 
@@ -148,7 +157,9 @@ def into_english(rng: random.Random) -> Row:
     english, chinese = rng.choice(words.PAIRS[: -len(words.OPPOSITES)])
     if rng.random() < 0.3:
         return row(rng.choice(["Translate into English.", "翻译成英文。"]), english, chinese)
-    asked = rng.choice(["What is {} in English?", "How do you say {} in English?", "{}用英语怎么说？", "把{}翻译成英文。"])
+    asked = rng.choice(
+        ["What is {} in English?", "How do you say {} in English?", "{}用英语怎么说？", "把{}翻译成英文。"]
+    )
     return row(asked.format(chinese), english)
 
 

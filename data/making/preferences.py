@@ -7,7 +7,10 @@ import random
 from making import arithmetic, conversations, talk
 from making.split import Row
 
-CURT = {False: ["I don't know.", "No.", "Go away.", "Why do you ask?"], True: ["不知道。", "不。", "别问我。", "问这个做什么？"]}
+CURT = {
+    False: ["I don't know.", "No.", "Go away.", "Why do you ask?"],
+    True: ["不知道。", "不。", "别问我。", "问这个做什么？"],
+}
 
 
 def compared(asked: Row, rejected: str) -> Row:

@@ -96,10 +96,23 @@ OTHERS = [
     ("white", "白色"),
     ("black", "黑色"),
 ]
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-DAYS_ZH = "星期一 星期二 星期三 星期四 星期五 星期六 星期日".split()
-MONTHS = "January February March April May June July August September October November December".split()
-MONTHS_ZH = "一月 二月 三月 四月 五月 六月 七月 八月 九月 十月 十一月 十二月".split()
+DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+DAYS_ZH = ["星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+MONTHS_ZH = ["一月", "二月", "三月", "四月", "五月", "六月", "七月", "八月", "九月", "十月", "十一月", "十二月"]
 
 NOUNS = [thing[:2] for thing in THINGS] + [animal[:2] for animal in ANIMALS] + OTHERS[:30]
 COUNTABLE = [thing[0:3] for thing in THINGS if thing[0] not in ("sky", "sea", "sun", "snow", "milk")]
