@@ -16,18 +16,18 @@ pipeline_tag: text-generation
 
 # Starter
 
-A very small chat model ({parameters:,} parameters, Llama architecture) that ships with the studio, so that every tuner,
-checkpoint, chat lane and exporter can be tried on two CPU cores within minutes. It answers in English and Chinese, does
-small sums, follows a few simple instructions and holds a short small talk. It knows nothing else.
+A very small chat model ({parameters:,} parameters, Llama architecture) that ships with the studio, so that every
+tuner, checkpoint, chat lane and exporter can be tried on two CPU cores within minutes. It answers in English and
+Chinese, does small sums, follows a few simple instructions and holds a short small talk. It knows nothing else.
 
 ## Made from
 
 Only text that `data/making/` generates; nothing was downloaded, no other model was asked. Sums (+ − × ÷, whole numbers
-of one to three digits and one decimal place, written in 24 ways and in words), simple instructions (repeat, count,
-opposites, colours, capitals, translation of single words, …) and small talk, half English, half Chinese, in
-conversations of one to four turns, some with a system message. The stream leaves out every
-operand pair (in either order, under any sign) and every instruction that `making/split.py` holds out. Writing numbers in
-words (`number_words`) is **not** among the tasks: it is what the studio's demo teaches.
+of one to three digits and one decimal place, in many phrasings), simple instructions (repeat, count, opposites,
+colours, capitals, translation of single words, …) and small talk, half English, half Chinese, in conversations of one
+to four turns, some with a system message. The text leaves out every operand pair (in either order, under any sign) and
+every instruction that `making/split.py` holds out. Writing numbers in words (`number_words`) is **not** among the
+tasks: it is what the studio's demo teaches.
 
 ## Recipe
 

@@ -48,8 +48,8 @@ def scene(rng: random.Random, chinese: bool) -> str:
         )
     article = "an" if animal[0][0] in "aeiou" else "a"
     return (
-        f"On {words.DAYS[day]} {person[0]} saw {article} {animal[0]} {place}. {weather} The {animal[0]} said {animal[2]}. "
-        f"{friend[0]} came with {many} {thing[2]}, and they shared them. {ending}"
+        f"On {words.DAYS[day]} {person[0]} saw {article} {animal[0]} {place}. {weather} "
+        f"The {animal[0]} said {animal[2]}. {friend[0]} came with {many} {thing[2]}, and they shared them. {ending}"
     )
 
 

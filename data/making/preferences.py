@@ -1,4 +1,4 @@
-"""Two answers to one question, the better one first: right over wrong, kind over curt, the asker's language over another."""
+"""Two answers to one question, the better one first: right, kind and in the language of the asker."""
 
 from __future__ import annotations
 

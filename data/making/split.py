@@ -1,4 +1,4 @@
-"""Which rows are held out: decided by a hash, so that every generator draws the same line without knowing the others."""
+"""Which rows are held out: decided by a hash, so that every generator draws the same line."""
 
 from __future__ import annotations
 
