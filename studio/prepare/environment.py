@@ -42,8 +42,7 @@ class Environment:
         """What the last complete preparation wrote down; empty when there was none."""
         try:
             with open(self.record, encoding="utf-8") as file:
-                pairs = [line.split() for line in file]
-            return {name: value for name, value in pairs}
+                return dict(line.rstrip("\n").split(" ", 1) for line in file)
         except (OSError, ValueError):
             return {}
 
@@ -107,7 +106,7 @@ def missing(pins: dict[str, str], installed: dict[str, str]) -> list[str]:
 def machine() -> str:
     """The word `cuda` where an NVIDIA driver is installed, else `cpu`; asks no other program."""
     if WINDOWS:
-        driver = os.path.join(os.environ.get("SystemRoot", ""), "System32", "nvcuda.dll")
+        driver = os.path.join(os.environ.get("SYSTEMROOT", ""), "System32", "nvcuda.dll")
         return "cuda" if os.path.exists(driver) else "cpu"
     folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     programs = [os.path.join(folder, "nvidia-smi") for folder in folders]
