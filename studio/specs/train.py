@@ -78,11 +78,14 @@ def _strangers(known: Mapping[str, Any], spec: Any) -> list[Problem]:
     """Given arguments of another stage or tuner; a value equal to its default does no harm and is dropped."""
     found = []
     for name in known:
-        a = ARGUMENTS[name]
-        if not a.belongs(spec.stage, spec.finetuning_type) and getattr(spec, name) != a.default:
-            found.append(Problem("not_for", name, {"value": getattr(spec, name), "stage": spec.stage,
-                                                   "tuner": spec.finetuning_type, "tuners": ", ".join(a.tuners),
-                                                   "stages": ", ".join(a.stages)}))
+        a, value = ARGUMENTS[name], getattr(spec, name)
+        if a.belongs(spec.stage, spec.finetuning_type) or value == a.default:
+            continue
+        if a.stages and spec.stage not in a.stages:
+            found.append(Problem("not_for_stage", name, {"value": value, "stage": spec.stage, "stages": a.stages}))
+        else:
+            found.append(Problem("not_for_tuner", name, {"value": value, "tuner": spec.finetuning_type,
+                                                         "tuners": a.tuners}))
     return found
 
 

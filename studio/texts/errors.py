@@ -8,6 +8,9 @@ from studio.errors import Problem, SpecError, StudioError
 from studio.texts.speak import has, say
 
 
+_YAML = {None: "null", True: "true", False: "false"}
+
+
 def of_problem(lang: str, problem: Problem) -> str:
     """One sentence: what is wrong, the value, what is allowed, what to do."""
     key = f"arguments.{problem.field}.label"
@@ -23,13 +26,15 @@ def of_error(lang: str, error: StudioError) -> str:
 
 
 def _shown(values: Any) -> dict[str, Any]:
-    """Values as a person reads them: no brackets, no endless texts; `field` is the caller's."""
+    """Values as YAML spells them: no brackets, no endless texts; `field` is the caller's."""
     return {name: _short(value) for name, value in values.items() if name not in ("field", "label")}
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value))
+    if value is None or isinstance(value, bool):
+        return _YAML[value]
     if isinstance(value, float):
         return f"{value:g}"
     text = str(value)
