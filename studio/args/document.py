@@ -88,6 +88,13 @@ def dumps(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, default_flow_style=False, width=110)
 
 
+def line(value: Any) -> str:
+    """YAML of plain values on one line, as a command line or a cell of a table needs it."""
+    text = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, default_flow_style=True,
+                     width=float("inf"))
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
 def read(path: Path) -> dict[str, Any]:
     """The mapping in a YAML (or JSON) file; raises InputError when it is missing, unreadable or not a mapping."""
     try:
