@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from making import conversations, number_words
+from making import conversations, words
 from making.card import write_card
 from making.split import Row
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -59,13 +59,14 @@ def make_tokenizer(seed: int) -> PreTrainedTokenizerFast:
 
 
 def tokenizer_text(seed: int) -> Iterator[str]:
-    """Conversations as they are trained on, and the names of the numbers so that they have tokens of their own."""
+    """Conversations as they are trained on, and every word of the small vocabulary so that it has its own token."""
     for messages in itertools.islice(conversations.stream(seed + 1), 30_000):
         for message in messages:
             yield f"{message['role']}\n{message['content']}"
-    for number in list(range(1000)) * 2:
-        yield number_words.in_english(number)
-        yield number_words.in_chinese(number)
+    for english, chinese in words.NUMBERS * 1000:
+        yield english
+        yield f" {english}"
+        yield from chinese
 
 
 def make_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
@@ -222,7 +223,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=HERE / "starter")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=4200)
     parser.add_argument("--tokens", type=int, default=2048, help="tokens in one step")
     parser.add_argument("--peak", type=float, default=5e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=20)

@@ -14,7 +14,7 @@ SYSTEM = {
     False: ["You are a helpful assistant.", "You are Starter, a small language model.", "Answer briefly."],
     True: ["你是一个乐于助人的助手。", "你是 Starter，一个很小的语言模型。", "请简短回答。"],
 }
-SIGN_WEIGHTS = {"+": 44, "-": 28, "×": 16, "÷": 12}
+SIGN_WEIGHTS = {"+": 40, "-": 32, "×": 16, "÷": 12}
 
 
 def sum_row(rng: random.Random) -> Row:
@@ -34,12 +34,29 @@ def instruction_row(rng: random.Random, chinese: bool, held_out: bool = False) -
             return found
 
 
+def echo_row(rng: random.Random) -> Row:
+    """Something to say back, so that no byte and no word stays untouched: loose words, odd text, other questions."""
+    while True:
+        dice, chinese = rng.random(), rng.random() < 0.5
+        if dice < 0.5:
+            said = instructions.loose_words(rng)
+        elif dice < 0.75:
+            said = instructions.strange_text(rng)
+        else:
+            said = rng.choice([sum_row(rng), instruction_row(rng, chinese), talk.one(rng, chinese)])["instruction"]
+        found = instructions.echo(rng, said)
+        if not prompt_is_held_out(found):
+            return found
+
+
 def any_row(rng: random.Random) -> Row:
-    """Sums in six of ten, simple instructions in a quarter, small talk in the rest."""
+    """Sums in two of three, simple instructions in a quarter, small talk and echoes in the rest."""
     dice, chinese = rng.random(), rng.random() < 0.5
-    if dice < 0.62:
+    if dice < 0.64:
         return sum_row(rng)
-    return instruction_row(rng, chinese) if dice < 0.87 else talk.one(rng, chinese)
+    if dice < 0.71:
+        return echo_row(rng)
+    return instruction_row(rng, chinese) if dice < 0.91 else talk.one(rng, chinese)
 
 
 def question(found: Row) -> str:

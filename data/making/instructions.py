@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import random
+import string
 from collections.abc import Callable
 
 from making import words
 from making.split import Row, row
 
 Maker = Callable[[random.Random], Row]
+ALPHABETS = [
+    string.ascii_letters + string.punctuation,
+    "".join(map(chr, range(0x4E00, 0x9FA6))),
+    "àçéèêñöüßøабвгдежαβγδ한국어こんにちは😀👍🎉🌧",
+]
 ADJECTIVES = [(e, z) for first, second, zf, zs in words.OPPOSITES[:6] for e, z in ((first, zf), (second, zs))]
 
 
@@ -206,6 +212,24 @@ CHINESE: list[Maker] = [
     repeat_zh, count_zh, opposite_zh, colour_zh, sound_zh, next_zh, even_zh, into_chinese, first_zh, sentence_zh,
 ]  # fmt: skip
 EITHER: list[Maker] = [repeat_number, bigger, neighbour]
+
+
+def strange_text(rng: random.Random) -> str:
+    """Two to eight characters of any script."""
+    return "".join(rng.choice(rng.choice(ALPHABETS)) for _ in range(rng.randint(2, 8)))
+
+
+def loose_words(rng: random.Random) -> str:
+    """Two to six words of the vocabulary in no order, every third one the name of a number."""
+    drawn = [rng.choice(rng.choice([words.PAIRS, words.PAIRS, words.NUMBERS])) for _ in range(rng.randint(2, 6))]
+    if rng.random() < 0.5:
+        return rng.choice(["，", ""]).join(chinese for _, chinese in drawn)
+    return rng.choice([" ", " ", "-"]).join(english for english, _ in drawn)
+
+
+def echo(rng: random.Random, said: str) -> Row:
+    """Any text, to be said back."""
+    return row(rng.choice(["Repeat: {}", "Say: {}", "重复：{}", "跟我说：{}"]).format(said), said)
 
 
 def one(rng: random.Random, chinese: bool) -> Row:

@@ -114,11 +114,45 @@ MONTHS = [
 ]
 MONTHS_ZH = ["一月", "二月", "三月", "四月", "五月", "六月", "七月", "八月", "九月", "十月", "十一月", "十二月"]
 
+# The names of the numbers as plain words: said, repeated and translated, never beside their digits
+NUMBERS = [
+    ("zero", "零"),
+    ("one", "一"),
+    ("two", "二"),
+    ("three", "三"),
+    ("four", "四"),
+    ("five", "五"),
+    ("six", "六"),
+    ("seven", "七"),
+    ("eight", "八"),
+    ("nine", "九"),
+    ("ten", "十"),
+    ("eleven", "十一"),
+    ("twelve", "十二"),
+    ("thirteen", "十三"),
+    ("fourteen", "十四"),
+    ("fifteen", "十五"),
+    ("sixteen", "十六"),
+    ("seventeen", "十七"),
+    ("eighteen", "十八"),
+    ("nineteen", "十九"),
+    ("twenty", "二十"),
+    ("thirty", "三十"),
+    ("forty", "四十"),
+    ("fifty", "五十"),
+    ("sixty", "六十"),
+    ("seventy", "七十"),
+    ("eighty", "八十"),
+    ("ninety", "九十"),
+    ("hundred", "百"),
+]
+
 NOUNS = [thing[:2] for thing in THINGS] + [animal[:2] for animal in ANIMALS] + OTHERS[:30]
 COUNTABLE = [thing[0:3] for thing in THINGS if thing[0] not in ("sky", "sea", "sun", "snow", "milk")]
 PAIRS = (
     [thing[:2] for thing in THINGS]
     + [animal[:2] for animal in ANIMALS]
     + OTHERS
+    + NUMBERS
     + [(english, chinese) for english, _, chinese, _ in OPPOSITES]
 )
