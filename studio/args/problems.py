@@ -31,6 +31,12 @@ def _of_item(name: str, kind: str, value: Any, a: Argument) -> Problem:
     return Problem(f"not_{a.kind.value}", name, {"value": value})
 
 
+def not_numbers(values: Mapping[str, Any], declared: Mapping[str, Argument]) -> list[Problem]:
+    """True and false given where a number belongs: Python, and so pydantic, would take them for 1 and 0."""
+    return [Problem(f"not_{declared[name].kind.value}", name, {"value": value}) for name, value in values.items()
+            if isinstance(value, bool) and declared[name].kind in (Kind.INT, Kind.FLOAT)]
+
+
 def of_bounds(name: str, value: Any, a: Argument) -> Problem | None:
     """The first bound that a number breaks."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -58,7 +64,7 @@ def of_choices(spec: Any, declared: Mapping[str, Argument]) -> list[Problem]:
 def not_a_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Problem:
     """A value that is none of the choices, with the nearest one."""
     near = difflib.get_close_matches(str(value), [str(choice) for choice in choices], 1, 0.5)
-    return Problem("not_a_choice", name, {"value": value, "choices": ", ".join(map(str, choices)),
+    return Problem("not_a_choice", name, {"value": value, "choices": choices,
                                           "nearest": near[0] if near else str(choices[0])})
 
 

@@ -49,7 +49,7 @@ class DataArguments(Group):
     cutoff_len: int = arg(1024, ge=8, le=1_048_576, aliases=("max_length", "max_seq_length"))
     max_samples: int | None = arg(None, ge=1)
     val_size: float = arg(0.05, ge=0, aliases=("dev_ratio",))
-    packing: bool = arg(False, aliases=("neat_packing",))
+    packing: bool = arg(False)
     train_on_prompt: bool = arg(False)
     mask_history: bool = arg(False)
 
@@ -95,6 +95,7 @@ class SavingArguments(Group):
     eval_strategy: Text = arg("steps", choices=("steps", "epoch", "no"), aliases=("evaluation_strategy",))
     eval_steps: int | None = arg(None, ge=1)
     per_device_eval_batch_size: int = arg(16, ge=1, le=65_536)
+    save_strategy: Text = arg("steps", choices=("steps", "epoch", "no"))
     save_steps: int | None = arg(None, ge=1)
     save_total_limit: int | None = arg(3, ge=1)
     save_only_model: bool = arg(False)

@@ -1,113 +1,110 @@
-"""Keys of older recipes (LLaMA-Factory, ChatGLM-Efficient-Tuning) under today's names, or refused by name.
-
-A plain rename is an alias on the field itself; here stand the keys whose value changes too, the keys that say
-what the studio does anyway, and the features that it does not have yet.
-"""
+"""Keys of older recipes (LLaMA-Factory, ChatGLM-Efficient-Tuning) under today's names, or refused by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from studio.args.fields import Argument
+from studio.args.fields import Argument, Kind
 from studio.errors import Problem
+from studio.specs.older_keys import (ANY, ANYWAY, CONVERTED, NOT_YET, REMEDIES, VALUES, VALUES_NOT_YET, true)
 
-# key: (today's key, value → value); a converter may return None to say "nothing to set".
-_CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "bf16": ("compute_type", lambda on: "bf16" if _true(on) else None),
-    "fp16": ("compute_type", lambda on: "fp16" if _true(on) else None),
-    "disable_gradient_checkpointing": ("gradient_checkpointing", lambda on: not _true(on)),
-    "resume_lora_training": ("create_new_adapter", lambda on: not _true(on)),
-}
-_VALUES: dict[str, dict[Any, Any]] = {
-    "finetuning_type": {"p_tuning": "prefix"},
-    "template": {None: "own"},
-    "flash_attn": {"disabled": "eager"},
-}
-
-# key: the values that ask for what the studio does anyway.
-_ANYWAY: dict[str, tuple[Any, ...]] = {
-    "do_train": (True,), "do_eval": (True, False), "do_predict": (False,), "plot_loss": (True, False),
-    "overwrite_cache": (True, False), "overwrite_output_dir": (True, False), "report_to": (None, "none", [], "None"),
-    "preprocessing_num_workers": (..., ), "dataloader_num_workers": (..., ), "dataloader_pin_memory": (True, False),
-    "ddp_timeout": (..., ), "ddp_find_unused_parameters": (False,), "use_fast_tokenizer": (True,),
-    "ignore_pad_token_for_loss": (True,), "predict_with_generate": (False,), "save_strategy": ("steps",),
-    "logging_strategy": ("steps",), "logging_first_step": (True, False), "include_num_input_tokens_seen": (True, False),
-    "resume_from_checkpoint": (None, False), "use_auth_token": (False, None), "split": ("train",),
-    "remove_unused_columns": (True, False), "enable_thinking": (None,), "low_cpu_mem_usage": (True,),
-    "quantization_method": ("bnb", "bitsandbytes"), "save_safetensors": (True,), "push_to_hub": (False,),
-    "streaming": (False,), "pure_bf16": (False,), "use_unsloth": (False,), "use_galore": (False,),
-    "fsdp": (None, ""), "deepspeed": (None, ""), "use_cpu": (False,), "no_cuda": (False,),
-}
-
-# Features that belong to the field and are not in the studio yet.
-_NOT_YET = frozenset({
-    "deepspeed", "fsdp", "fsdp_config", "streaming", "mix_strategy", "interleave_probs", "pure_bf16", "use_unsloth",
-    "use_galore", "galore_rank", "use_apollo", "use_badam", "use_muon", "use_adam_mini", "use_llama_pro",
-    "loraplus_lr_ratio", "pissa_init", "resize_vocab", "rope_scaling", "shift_attn", "enable_liger_kernel",
-    "predict_with_generate", "do_predict", "push_to_hub", "report_to", "run_name", "resume_from_checkpoint",
-    "quantization_method", "image_max_pixels", "video_max_pixels", "freeze_vision_tower", "tokenized_path", "tool_format",
-    "ray_run_name", "use_cpu", "no_cuda", "reward_model", "pref_beta", "pref_loss", "pref_ftx", "eval_num_beams",
-    "save_strategy", "logging_strategy", "ignore_pad_token_for_loss", "use_auth_token", "enable_thinking",
-})
+_EITHER_LENGTH = 512  # what ChatGLM-Efficient-Tuning takes for the length that is not given
 
 
-def _true(value: Any) -> bool:
-    return value if isinstance(value, bool) else str(value).strip().lower() in ("true", "yes", "on", "1")
+@dataclass
+class _Translation:
+    """Values under today's names, the key that each came from, and the problems met on the way."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def put(self, name: str, value: Any, key: str) -> None:
+        """Set `name` once; another value from a second key is a problem."""
+        if name in self.values and self.values[name] != value:
+            self.problems.append(Problem("said_twice", name, {"first": self.origin[name], "second": key}))
+            return
+        self.values[name] = value
+        self.origin[name] = key
 
 
 def translate(draft: Mapping[str, Any], declared: Mapping[str, Argument],
               aliases: Mapping[str, str]) -> tuple[dict[str, Any], list[Problem]]:
-    """The draft under today's names and the problems of keys that cannot be taken; order is kept."""
-    values: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    problems: list[Problem] = []
-    pairs, lengths = _lengths(draft)
-    for key, value in pairs:
-        if key in declared:
-            name = key
-        elif key in aliases:
-            name = aliases[key]
-        elif key in _CONVERTED:
-            name, convert = _CONVERTED[key]
-            value = convert(value)
-            if value is None:
-                continue
-        else:
-            problem = _unknown_or_done(key, value)
-            if problem is None:
-                continue
-            name = key
-            if problem is not _PASS:
-                problems.append(problem)
-                continue
-        if isinstance(value, str | None) and value in _VALUES.get(name, {}):
-            value = _VALUES[name][value]
-        if name in values and values[name] != value:
-            problems.append(Problem("said_twice", name, {"first": origin[name], "second": key}))
-            continue
-        values[name] = value
-        origin[name] = key
-    return values, problems
+    """The draft under today's names and the problems of keys that cannot be taken; order is kept.
+
+    A key that nobody knows stays as it is: the caller refuses it with the nearest known one.
+    """
+    done = _Translation()
+    for key, value in draft.items():
+        if key not in _JOINED:
+            _one(key, value, done, declared, aliases)
+    _lengths(draft, done)
+    _precision(draft, done)
+    return done.values, done.problems
 
 
-_PASS = Problem("pass", "")
+def _one(key: str, value: Any, done: _Translation, declared: Mapping[str, Argument],
+         aliases: Mapping[str, str]) -> None:
+    """Translate one key that stands for itself."""
+    name = key if key in declared else aliases.get(key, "")
+    if not name and key in CONVERTED:
+        name, convert = CONVERTED[key]
+        value = convert(value)
+        if value is None:
+            return
+    if not name:
+        if key not in ANYWAY and key not in NOT_YET:
+            done.put(key, value, key)
+        elif not _done_anyway(key, value):
+            done.problems.append(Problem(REMEDIES.get(key, "not_yet"), key, {"name": key, "value": value}))
+        return
+    if name == "warmup_steps" and isinstance(value, float) and 0 < value < 1:
+        name = "warmup_ratio"  # transformers 5 reads a warmup_steps below 1 as a share
+    a, value = declared[name], _today(name, value, declared[name])
+    if value in VALUES_NOT_YET.get(name, ()) and value not in a.choices:
+        code = REMEDIES.get(name, "value_not_yet")
+        done.problems.append(Problem(code, name, {"value": value, "choices": a.choices, "name": name}))
+        return
+    done.put(name, value, key)
 
 
-def _unknown_or_done(key: str, value: Any) -> Problem | None:
-    """None when the studio does it anyway, a Problem when it is refused, _PASS when the key is simply unknown."""
-    if key in _ANYWAY and (_ANYWAY[key] == (...,) or value in _ANYWAY[key]):
-        return None
-    if key in _NOT_YET or key in _ANYWAY:
-        return Problem("not_yet", key, {"name": key, "value": value})
-    return _PASS
+def _today(name: str, value: Any, a: Argument) -> Any:
+    """The value as it is spelled today; an absent list or mapping is an empty one."""
+    if value is None and a.kind is Kind.LIST:
+        return []
+    if value is None and a.kind is Kind.DICT:
+        return {}
+    if isinstance(value, str | bool | None):
+        return VALUES.get(name, {}).get(value, value)
+    return value
 
 
-def _lengths(draft: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], int | None]:
+def _done_anyway(key: str, value: Any) -> bool:
+    usual = ANYWAY.get(key, ())
+    return ANY in usual or value in usual
+
+
+def _lengths(draft: Mapping[str, Any], done: _Translation) -> None:
     """`max_source_length` + `max_target_length` of the older systems together are today's `cutoff_len`."""
-    parts = [draft.get("max_source_length"), draft.get("max_target_length")]
-    rest = [(key, value) for key, value in draft.items() if key not in ("max_source_length", "max_target_length")]
-    if parts == [None, None]:
-        return rest, None
-    total = sum(int(part) if str(part).isdigit() else 512 for part in parts)
-    return [*rest, ("cutoff_len", total)], total
+    keys = ("max_source_length", "max_target_length")
+    given = [key for key in keys if draft.get(key) is not None]
+    wrong = [key for key in given if not str(draft[key]).isdigit()]
+    done.problems += [Problem("not_int", key, {"value": draft[key]}) for key in wrong]
+    if given and not wrong:
+        total = sum(int(draft[key]) if key in given else _EITHER_LENGTH for key in keys)
+        done.put("cutoff_len", total, " + ".join(given))
+
+
+def _precision(draft: Mapping[str, Any], done: _Translation) -> None:
+    """`bf16` and `fp16` together are today's `compute_type`: neither of them is 32 bits, as they say."""
+    given = [key for key in ("bf16", "fp16") if draft.get(key) is not None]
+    wanted = [key for key in given if true(draft[key])]
+    if len(wanted) == 2:
+        done.problems.append(Problem("said_twice", "compute_type", {"first": "bf16", "second": "fp16"}))
+    elif given and ("compute_type" not in done.values or wanted):
+        done.put("compute_type", wanted[0] if wanted else "fp32", " + ".join(wanted or given))
+
+
+_JOINED = ("max_source_length", "max_target_length", "bf16", "fp16")

@@ -29,6 +29,8 @@ def _best_needs_evaluation(spec: Any, given: Mapping[str, Any]) -> list[Problem]
     found = []
     if spec.load_best_model_at_end and not has_evaluation(spec):
         found.append(Problem("best_needs_evaluation", "load_best_model_at_end", {}))
+    if spec.load_best_model_at_end and spec.save_strategy == "no":
+        found.append(Problem("best_needs_saving", "load_best_model_at_end", {}))
     if spec.early_stopping_patience and not has_evaluation(spec):
         found.append(Problem("early_stop_needs_evaluation", "early_stopping_patience",
                              {"value": spec.early_stopping_patience}))

@@ -41,8 +41,16 @@ def schedule(spec: Any, batches: int, train_rows: int, eval_rows: int) -> Schedu
     total = spec.max_steps if spec.max_steps > 0 else max(1, math.ceil(per_epoch * spec.num_train_epochs))
     warmup = spec.warmup_steps or math.ceil(total * spec.warmup_ratio)
     evaluate_every = _evaluate_every(spec, per_epoch, total, train_rows, eval_rows)
-    save_every = spec.save_steps or evaluate_every or max(1, math.ceil(total / MOST_EVALUATIONS))
-    return Schedule(per_epoch, total, warmup, evaluate_every, save_every)
+    return Schedule(per_epoch, total, warmup, evaluate_every, _save_every(spec, per_epoch, total, evaluate_every))
+
+
+def _save_every(spec: Any, per_epoch: int, total: int, evaluate_every: int) -> int:
+    """Steps between checkpoints; the last step is always saved, with `save_strategy: no` it alone."""
+    if spec.save_strategy == "no":
+        return total
+    if spec.save_strategy == "epoch":
+        return per_epoch
+    return spec.save_steps or evaluate_every or max(1, math.ceil(total / MOST_EVALUATIONS))
 
 
 def _evaluate_every(spec: Any, per_epoch: int, total: int, train_rows: int, eval_rows: int) -> int:

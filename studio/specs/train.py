@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError, create_model
 
 from studio.args.fields import Argument, Group, arguments
-from studio.args.problems import of_choices, of_validation, unknown_key
+from studio.args.problems import not_numbers, of_choices, of_validation, unknown_key
 from studio.errors import Problem, SpecError
 from studio.plugins import kinds, plugin
 from studio.specs.groups import CORE
@@ -66,10 +66,11 @@ def check(draft: Mapping[str, Any]) -> Any:
 
 def _validated(known: dict[str, Any]) -> tuple[Any, list[Problem]]:
     """The spec and no problem; else the spec of what is right, so that the other rules are checked too."""
+    problems = not_numbers(known, ARGUMENTS)
     try:
-        return TrainSpec(**known), []
+        TrainSpec(**known)
     except ValidationError as error:
-        problems = of_validation(error, ARGUMENTS)
+        problems += of_validation(error, ARGUMENTS)
     wrong = {problem.field for problem in problems}
     return TrainSpec(**{name: value for name, value in known.items() if name not in wrong}), problems
 

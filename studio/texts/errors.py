@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.errors import Problem, SpecError, StudioError
-from studio.texts.speak import has, say
-
+from studio.texts.speak import has, listed, say
 
 _YAML = {None: "null", True: "true", False: "false"}
 
@@ -15,24 +14,24 @@ def of_problem(lang: str, problem: Problem) -> str:
     """One sentence: what is wrong, the value, what is allowed, what to do."""
     key = f"arguments.{problem.field}.label"
     label = say(lang, key) if has(lang, key) else problem.field
-    return say(lang, f"problems.{problem.code}", field=problem.field, label=label, **_shown(problem.values))
+    return say(lang, f"problems.{problem.code}", field=problem.field, label=label, **_shown(lang, problem.values))
 
 
 def of_error(lang: str, error: StudioError) -> str:
     """The sentence of an error; all its problems, one a line, when it has several."""
     if isinstance(error, SpecError):
         return "\n".join(of_problem(lang, problem) for problem in error.problems)
-    return say(lang, f"errors.{error.code}", **_shown(error.values))
+    return say(lang, f"errors.{error.code}", **_shown(lang, error.values))
 
 
-def _shown(values: Any) -> dict[str, Any]:
+def _shown(lang: str, values: Any) -> dict[str, Any]:
     """Values as YAML spells them: no brackets, no endless texts; `field` is the caller's."""
-    return {name: _short(value) for name, value in values.items() if name not in ("field", "label")}
+    return {name: _short(lang, value) for name, value in values.items() if name not in ("field", "label")}
 
 
-def _short(value: Any) -> Any:
+def _short(lang: str, value: Any) -> str:
     if isinstance(value, list | tuple):
-        value = ", ".join(map(str, value))
+        value = listed(lang, [str(item) for item in value])
     if value is None or isinstance(value, bool):
         return _YAML[value]
     if isinstance(value, float):
