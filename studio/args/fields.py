@@ -9,6 +9,7 @@ The widget, the flag, the YAML key, validation, label, tooltip, error sentence a
 
 from __future__ import annotations
 
+import inspect
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ class Argument:
 
 def arguments(group: type[Group]) -> tuple[Argument, ...]:
     """The arguments that `group` declares itself, in order; those of its bases are not repeated."""
-    own = group.__dict__.get("__annotations__", {})
+    own = inspect.get_annotations(group)
     return tuple(_argument(group, name, group.model_fields[name]) for name in own if name in group.model_fields)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.args.fields import Argument, Kind
 from studio.errors import Problem
-from studio.specs.older_keys import (ANY, ANYWAY, CONVERTED, NOT_YET, REMEDIES, VALUES, VALUES_NOT_YET, true)
+from studio.specs.older_keys import ANY, ANYWAY, CONVERTED, NOT_YET, REMEDIES, VALUES, VALUES_NOT_YET, true
 
 _EITHER_LENGTH = 512  # what ChatGLM-Efficient-Tuning takes for the length that is not given
 

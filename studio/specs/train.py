@@ -34,7 +34,8 @@ class _Frozen(Group):
 
 
 # create_model cannot be typed by a checker; TrainSpec's attributes are the declared arguments.
-TrainSpec: Any = create_model("TrainSpec", __base__=(*reversed(GROUPS), _Frozen), __doc__="A checked training run; frozen.")
+TrainSpec: Any = create_model("TrainSpec", __base__=(*reversed(GROUPS), _Frozen),
+                              __doc__="A checked training run; frozen.")
 
 
 @cache
