@@ -80,11 +80,13 @@ class Words:
     def say(self, key: str, **values: object) -> str:
         """The sentence in the user's language; the key itself if there is none."""
         if not self.sentences:
-            self.sentences = {key: key}
+            self.sentences = {"": ""}  # looked for, once
             try:
                 with open(os.path.join(ROOT, "locales", "launch.json"), encoding="utf-8") as file:
                     tables = json.load(file)
                 self.sentences = tables.get(self.language) or tables["en"]
+                if not can_show("".join(self.sentences.values())):
+                    self.sentences = tables["en"]
             except (OSError, ValueError, KeyError):
                 pass  # a sentence that cannot be found must not hide what it was about
         if key not in self.sentences:
@@ -101,6 +103,14 @@ def language_of(argv: "list[str]") -> str:
             return argv[place + 1]
     names = [os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
     return "zh" if next((name for name in names if name), "").lower().startswith("zh") else "en"
+
+
+def can_show(text: str) -> bool:
+    """Whether the terminal has these letters."""
+    try:
+        return bool(text.encode(getattr(sys.stderr, "encoding", None) or "ascii"))
+    except UnicodeEncodeError:
+        return False
 
 
 def tell(sentence: str) -> None:

@@ -31,7 +31,7 @@ USUAL_PLACES = (
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 SYSTEM_INSTALLERS = {  # of the first that the machine has, each command in turn
-    "apt-get": (("update", "-qq"), ("install", "-y", "-qq", "--no-install-recommends", "chromium")),
+    "apt-get": (("update", "-q"), ("install", "-y", "-q", "--no-install-recommends", "chromium")),
     "dnf": (("install", "-y", "-q", "chromium"),),
     "zypper": (("--non-interactive", "install", "chromium"),),
     "pacman": (("-Sy", "--noconfirm", "chromium"),),

@@ -127,6 +127,7 @@ class Installation:
         os.makedirs(folder, exist_ok=True)
         empty(folder)
         self.mark_half_made()
+        folder = os.path.realpath(folder)  # venv refuses a folder that is a link, to a larger disk for instance
         if self.call([self.base, "-I", "-m", "venv", folder], "making") == 0:
             return
         # Debian's python3 brings venv without ensurepip: what pip it has can fill the environment from outside.
