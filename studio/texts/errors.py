@@ -34,6 +34,8 @@ def _short(lang: str, value: Any) -> str:
         value = listed(lang, [str(item) for item in value])
     if value is None or isinstance(value, bool):
         return _YAML[value]
+    if isinstance(value, str) and value.startswith("@") and has(lang, value[1:]):
+        return say(lang, value[1:])  # a value that is itself a sentence, named by its key
     if isinstance(value, float):
         return f"{value:g}"
     text = str(value)

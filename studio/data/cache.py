@@ -1,0 +1,102 @@
+"""Tokenised datasets kept on disk: `<cache>/tokens/<key>/` with `rows.arrow` and `counts.json`.
+
+A key's folder is made aside and renamed into place when it is whole, so that two processes that prepare the same
+rows at once never disturb each other. Everything here may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studio.data.counts import Counts
+from studio.data.tokens import RowWriter, opened
+from studio.errors import WorkError
+
+MOST_KEPT = 40
+ROWS, COUNTS = "rows.arrow", "counts.json"
+Fill = Callable[[RowWriter], Counts]
+
+
+def tokens(folder: Path, key: str, fill: Fill, write_cache: bool) -> tuple[Any, Counts]:
+    """The Arrow table and counts of a key, from the cache or made by `fill`.
+
+    Raises WorkError cache_not_writable or disk_full; whatever `fill` raises leaves nothing behind.
+    """
+    kept = folder / "tokens" / key
+    found = _read(kept)
+    if found is not None:
+        return found
+    if write_cache:
+        return _make(kept, fill)
+    with tempfile.TemporaryDirectory(prefix="studio-tokens-") as aside:
+        return _filled(Path(aside), fill)  # the mapping outlives the file's name
+
+
+def _read(kept: Path) -> tuple[Any, Counts] | None:
+    """What was kept; None when there is nothing or it is damaged."""
+    try:
+        counts = Counts(**json.loads((kept / COUNTS).read_text(encoding="utf-8")))
+        table = opened(kept / ROWS)
+    except (OSError, ValueError, TypeError):  # pyarrow.ArrowInvalid is a ValueError
+        return None
+    _touch(kept)
+    return table, counts
+
+
+def _touch(kept: Path) -> None:
+    """Remember that the entry was used; a cache that may only be read is no reason to fail."""
+    if os.access(kept, os.W_OK):
+        os.utime(kept)
+
+
+def _make(kept: Path, fill: Fill) -> tuple[Any, Counts]:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".making-", dir=kept.parent))
+    except OSError as error:
+        raise _refused(kept.parent, error) from error
+    try:
+        made = _filled(aside, fill)
+        if kept.exists():
+            shutil.rmtree(kept, ignore_errors=True)
+        try:
+            aside.rename(kept)
+        except OSError:
+            if _read(kept) is None:  # otherwise another process was first, with the same rows
+                raise
+        _prune(kept.parent)
+        return made
+    except OSError as error:
+        raise _refused(kept.parent, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _filled(folder: Path, fill: Fill) -> tuple[Any, Counts]:
+    writer = RowWriter(folder / ROWS)
+    try:
+        counts = fill(writer)
+    finally:
+        writer.close()
+    (folder / COUNTS).write_text(json.dumps(counts.plain()), encoding="utf-8")
+    return opened(folder / ROWS), counts
+
+
+def _refused(folder: Path, error: OSError) -> WorkError:
+    if error.errno == 28 or "No space" in str(error):
+        return WorkError("disk_full", path=str(folder))
+    return WorkError("cache_not_writable", path=str(folder), reason=error.strerror or str(error))
+
+
+def _prune(folder: Path) -> None:
+    """Let go of the entries unused for longest; a row already mapped stays readable."""
+    entries = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in entries[MOST_KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
