@@ -1,0 +1,74 @@
+"""The checkpoints of a run, and which of them is its result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from studio.args import document
+from studio.errors import StudioError
+from studio.runs.files import RunFolder, read_json
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One complete checkpoint; `best` has the lowest evaluation loss, `last` the highest step."""
+
+    step: int
+    path: Path
+    loss: float | None
+    eval_loss: float | None
+    bytes: int
+    best: bool
+    last: bool
+
+
+def checkpoints(folder: RunFolder) -> list[Checkpoint]:
+    """The complete checkpoints by step; a half-written one is not listed."""
+    steps = folder.complete_steps()
+    states = {step: read_json(folder.checkpoint(step) / "state.json") or {} for step in steps}
+    scores = {step: loss for step in steps if (loss := _number(states[step], "eval_loss")) is not None}
+    best = min(scores, key=lambda step: scores[step], default=None)
+    return [Checkpoint(step, folder.checkpoint(step), _number(states[step], "loss"), scores.get(step),
+                       _size(folder.checkpoint(step)), step == best, step == steps[-1]) for step in steps]
+
+
+def result(folder: RunFolder) -> Checkpoint | None:
+    """What the run is to be judged by: the best checkpoint unless `load_best_model_at_end` is off, else the last."""
+    found = checkpoints(folder)
+    if not found:
+        return None
+    best = next((one for one in found if one.best), None)
+    return best if best is not None and _wants_best(folder) else found[-1]
+
+
+def _wants_best(folder: RunFolder) -> bool:
+    try:
+        return document.read(folder.spec).get("load_best_model_at_end") is not False
+    except StudioError:
+        return True
+
+
+def _size(path: Path) -> int:
+    """Bytes on disk; a complete checkpoint does not change, so it is measured once."""
+    try:
+        return _measured(path, os.stat(path / "complete").st_mtime_ns)
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=4096)
+def _measured(path: Path, completed: int) -> int:
+    total = 0
+    for room, _, names in os.walk(path):
+        total += sum(os.lstat(os.path.join(room, name)).st_size for name in names)
+    return total
+
+
+def _number(values: dict[str, Any], name: str) -> float | None:
+    value = values.get(name)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
+    return float(value) if is_number else None  # type: ignore[arg-type]

@@ -1,0 +1,182 @@
+"""Start and resume: claim the run's lock, hand it to a detached supervisor, and hear from it how it went."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from studio.errors import InputError, StudioError, WorkError
+from studio.plugins import plugin
+from studio.runs import family
+from studio.runs.files import RunFolder, read_json
+from studio.runs.state import State, state_of
+from studio.specs import frozen
+from studio.workspace import PROJECT, Workspace
+
+_READY_SECONDS = 60.0
+
+
+def start(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None) -> None:
+    """Start a run that was only created; returns when its engine is a process.
+
+    Raises InputError `run_running` when another start was first, `run_not_new` when it has run before, and
+    WorkError `run_not_started`. `command` takes the place of the engine's own command line.
+    """
+    with claimed(folder) as lock:
+        if folder.process.exists() and state_of(folder).is_live:
+            raise InputError("run_running", name=folder.name)
+        if folder.process.exists() or folder.outcome.exists():
+            raise InputError("run_not_new", name=folder.name)
+        _launch(folder, workspace, command, lock)
+
+
+def resume(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None) -> None:
+    """Go on with a run that was stopped, failed or lost; the records of its last attempt move to `attempts/<n>/`.
+
+    Raises InputError `run_running` or `run_finished`, and WorkError `run_not_started` with everything as it was.
+    """
+    with claimed(folder) as lock:
+        state = state_of(folder)
+        if state.is_live and folder.process.exists():
+            raise InputError("run_running", name=folder.name)
+        if state is State.FINISHED:
+            raise InputError("run_finished", name=folder.name)
+        _end_stragglers(folder)
+        moved = _put_away(folder)
+        try:
+            _launch(folder, workspace, command, lock)
+        except (InputError, WorkError):
+            for old, new in reversed(moved):
+                os.replace(new, old)
+            raise
+
+
+@contextmanager
+def claimed(folder: RunFolder) -> Iterator[int]:
+    """Hold the run's lock; raises InputError `run_running` when a client, supervisor or engine holds it.
+
+    The text in the lock file tells others that a start is under way; the lock itself is what counts, and it lives
+    on in the supervisor and the engine, which inherit the descriptor.
+    """
+    lock = -1
+    try:
+        lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if lock >= 0:
+            os.close(lock)
+        if isinstance(error, BlockingIOError):
+            raise InputError("run_running", name=folder.name) from None
+        if isinstance(error, FileNotFoundError):
+            raise InputError("run_unknown", name=folder.name, nearest="") from None
+        raise refusal(error, folder.path) from None
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def refusal(error: OSError, path: Path) -> StudioError:
+    """What the disk said, as an error with a sentence."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkError("disk_full", path=str(path))
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InputError("saves_not_writable", path=str(path))
+    return WorkError("disk_refuses", path=str(path), reason=error.strerror or str(error))
+
+
+def engine_command(spec: Any, folder: RunFolder) -> list[str]:
+    """The command line of the run's engine, as its launcher spells it."""
+    launcher = spec.launcher
+    if launcher == "auto":
+        launcher = "torchrun" if (spec.nproc_per_node or 1) > 1 else "local"
+    return list(plugin("launchers", launcher).command(spec, folder.path, sys.executable))
+
+
+def environment(spec: Any, workspace: Workspace) -> dict[str, str]:
+    """The environment of supervisor and engine: the user's own, and what the spec and good manners ask for."""
+    user = dict(os.environ)
+    paths = [str(PROJECT), *filter(None, [user.get("PYTHONPATH")])]
+    ours = {"STUDIO_ROOT": str(workspace.root), "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1",
+            "PYTHONSAFEPATH": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    if getattr(spec, "cpu_threads", None):
+        ours |= {"OMP_NUM_THREADS": str(spec.cpu_threads), "MKL_NUM_THREADS": str(spec.cpu_threads)}
+    if getattr(spec, "devices", None) is not None:
+        ours["CUDA_VISIBLE_DEVICES"] = "" if spec.devices == "cpu" else spec.devices
+    return {"OMP_WAIT_POLICY": "passive"} | user | ours
+
+
+def _launch(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None, lock: int) -> None:
+    spec, _ = frozen.thaw(folder.spec)
+    command = list(command or engine_command(spec, folder))
+    os.pwrite(lock, b"starting", 0)
+    try:
+        answer = _spawn(folder, workspace.root, command, environment(spec, workspace), lock)
+    except OSError as error:
+        raise refusal(error, folder.path) from None
+    finally:
+        os.ftruncate(lock, 0)
+    if answer != "ok":
+        raise WorkError("run_not_started", name=folder.name, reason=answer or "?")
+
+
+def _spawn(folder: RunFolder, root: Path, command: list[str], env: Mapping[str, str], lock: int) -> str:
+    """Start the supervisor and return its one word: ok, or why not."""
+    ready, answer = os.pipe()
+    console = os.open(folder.console, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        argv = [sys.executable, "-m", "studio.runs.supervise", str(folder.path.resolve()), str(lock), str(answer),
+                json.dumps(command)]
+        # What is started here forks at once and ends, so that the supervisor is nobody's child.
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd=root, env=env,
+                                 start_new_session=True, pass_fds=(lock, answer))
+        os.close(answer)
+        answer = -1
+        child.wait()
+        return _heard(ready)
+    finally:
+        for handle in (ready, answer, console):
+            if handle >= 0:
+                os.close(handle)
+
+
+def _heard(ready: int) -> str:
+    """All that the supervisor writes into its pipe; empty when it died without a word."""
+    heard = b""
+    while select.select([ready], [], [], _READY_SECONDS)[0]:
+        part = os.read(ready, 4096)
+        if not part:
+            break
+        heard += part
+    return heard.decode(errors="replace")
+
+
+def _end_stragglers(folder: RunFolder) -> None:
+    """End what a killed attempt has left: torchrun's workers outlive it and would go on writing."""
+    token = (read_json(folder.process) or {}).get("token")
+    if isinstance(token, str) and token:
+        family.end(token)
+
+
+def _put_away(folder: RunFolder) -> list[tuple[Path, Path]]:
+    """Move the last attempt's records; the outcome last, so that a reader never finds the run lost between."""
+    records = [path for path in (folder.process, folder.progress, folder.failure, folder.stop, folder.outcome)
+               if path.exists()]
+    if not records:
+        return []
+    done = [int(path.name) for path in folder.attempts.glob("*") if path.name.isdigit()]
+    room = folder.attempts / str(max(done, default=0) + 1)
+    room.mkdir(parents=True)
+    moved = [(path, room / path.name) for path in records]
+    for old, new in moved:
+        os.replace(old, new)
+    return moved
