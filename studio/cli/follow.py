@@ -1,0 +1,174 @@
+"""Following a run: one line that changes on a terminal, plain lines elsewhere, until the run has ended."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import Any, TextIO
+
+from studio.cli.signals import Left, Presses
+from studio.cli.voice import Voice, cut, number
+from studio.errors import InputError, StudioError
+from studio.runs.files import RunFolder, read_json
+from studio.runs.monitor import Monitor
+from studio.runs.stop import ask
+
+TICK_SECONDS = 0.25
+ENDED = ("finished", "stopped", "failed", "lost")
+
+
+def follow(folder: RunFolder, voice: Voice, presses: Presses, to: TextIO) -> Any:
+    """The last glimpse of a run, once it has ended; Ctrl-C asks it to stop, again escalates.
+
+    Raises Left when the client is told to go; the run goes on.
+    """
+    monitor, view, answered = Monitor(folder.path), View(voice, to), 0
+    while True:
+        glimpse = monitor.look()
+        view.show(glimpse)
+        if glimpse.state in ENDED:
+            view.clear()
+            return glimpse
+        if presses.count > answered:
+            answered += 1
+            view.tell(_ask(folder, voice))
+            continue
+        try:
+            time.sleep(TICK_SECONDS)
+        except Left:
+            view.clear()
+            voice.aside(voice.say("follow.left", run=folder.name))
+            raise
+
+
+def _ask(folder: RunFolder, voice: Voice) -> str:
+    try:
+        level = ask(folder)
+    except InputError:
+        return voice.say("follow.ending")
+    return voice.say(f"follow.asked_{min(level, 3)}")
+
+
+class View:
+    """What a person sees of a run; a line is written again only when it says something else."""
+
+    def __init__(self, voice: Voice, to: TextIO) -> None:
+        self.voice = voice
+        self.to = to
+        self.live = to.isatty()
+        self.phase = ""
+        self.step = 0
+        self.first = True
+
+    def show(self, glimpse: Any) -> None:
+        """The glimpse as the line that changes, or what is new in it as lines."""
+        if self.live:
+            columns = shutil.get_terminal_size((80, 24)).columns
+            self.to.write(f"\r\x1b[2K{cut(self.line(glimpse), columns - 1)}")
+            self.to.flush()
+            return
+        if glimpse.phase and glimpse.phase != self.phase and glimpse.phase not in ("training", "evaluating", "saving"):
+            self._write(self.voice.word("phases", glimpse.phase))
+        self.phase = glimpse.phase
+        self._points(glimpse)
+
+    def _points(self, glimpse: Any) -> None:
+        """A line for each logged step since the last look; of a run that was joined late, only the latest."""
+        evaluated = dict(zip(glimpse.eval_loss.steps, glimpse.eval_loss.values, strict=True))
+        points = [(step, value) for step, value in zip(glimpse.loss.steps, glimpse.loss.values, strict=True) if step > self.step]
+        if self.first and points:
+            points, self.first = points[-1:], False
+        for step, value in points:
+            said = self.voice.say("follow.step", step=step, total=glimpse.total or "?", loss=number(value))
+            measured = [key for key in evaluated if self.step < key <= step]
+            said += "".join(self.voice.say("follow.evaluation", loss=number(evaluated[key])) for key in measured[-1:])
+            self._write(said + self._pace(glimpse if step == points[-1][0] else None))
+            self.step = step
+
+    def _pace(self, glimpse: Any) -> str:
+        parts = []
+        if glimpse is not None and glimpse.state not in ENDED:
+            if glimpse.eta_seconds is not None:
+                parts.append(self.voice.say("follow.eta", eta=self.voice.duration(glimpse.eta_seconds)))
+            if glimpse.tokens_per_second:
+                parts.append(self.voice.say("follow.speed", speed=f"{glimpse.tokens_per_second:,.0f}"))
+        return "".join(parts)
+
+    def line(self, glimpse: Any) -> str:
+        """Phase, step, loss, time left and speed, as far as they are known."""
+        word = self.voice.word("states", "stopping") if glimpse.state == "stopping"  \
+            else self.voice.word("phases", glimpse.phase or glimpse.state)
+        said = f"{glimpse.name} · {word}"
+        if glimpse.step or glimpse.total:
+            said += self.voice.say("follow.steps", step=glimpse.step or 0, total=glimpse.total or "?")
+        if glimpse.loss.values:
+            said += self.voice.say("follow.loss", loss=number(glimpse.loss.values[-1]))
+        if glimpse.eval_loss.values:
+            said += self.voice.say("follow.evaluation", loss=number(glimpse.eval_loss.values[-1]))
+        return said + self._pace(glimpse)
+
+    def tell(self, sentence: str) -> None:
+        """A sentence between the lines, once."""
+        self.clear()
+        self._write(sentence)
+
+    def clear(self) -> None:
+        """Take the changing line away."""
+        if self.live:
+            self.to.write("\r\x1b[2K")
+            self.to.flush()
+
+    def _write(self, line: str) -> None:
+        self.to.write(f"{line}\n")
+        self.to.flush()
+
+
+def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
+    """What became of a run that has ended, and what to do next."""
+    if glimpse.state == "finished":
+        lines = [voice.say("ended.finished", run=folder.name, steps=glimpse.step or 0,
+                           duration=voice.duration(glimpse.elapsed_seconds),
+                           loss=number(glimpse.loss.values[-1] if glimpse.loss.values else None))]
+        if glimpse.best_eval_loss is not None:
+            lines.append(voice.say("ended.best", loss=number(glimpse.best_eval_loss), step=glimpse.best_step))
+        return [*lines, voice.say("ended.where", path=str(folder.checkpoints))]
+    lines = [voice.say(f"ended.{glimpse.state}", run=folder.name, step=glimpse.step or 0)]
+    if glimpse.state in ("failed", "lost"):
+        lines += [*trouble(folder, voice), voice.say("ended.log", run=folder.name)]
+    return [*lines, voice.say("ended.resume", run=folder.name)]
+
+
+def trouble(folder: RunFolder, voice: Voice) -> list[str]:
+    """Why a run failed, in one sentence; nothing when nobody knows."""
+    from studio.cli.voice import sentences
+
+    failure = read_json(folder.failure)
+    if failure and failure.get("code"):
+        values = failure.get("values")
+        error = StudioError(str(failure["code"]), **(values if isinstance(values, dict) else {}))
+        try:
+            return sentences(voice.lang, error)
+        except (KeyError, IndexError):
+            return [voice.say("ended.code", code=failure["code"])]
+    outcome = read_json(folder.outcome) or {}
+    if outcome.get("signal"):
+        return [voice.say("ended.signal", signal=outcome["signal"])]
+    return []
+
+
+def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
+    """The outcome as `--json` gives it; `eval_loss` is that of the checkpoint which the run offers as its result."""
+    from studio.runs.checkpoints import result as chosen
+
+    best = chosen(folder)
+    measured = best.eval_loss if best is not None else None
+    if measured is None and glimpse.eval_loss.values:
+        measured = glimpse.eval_loss.values[-1]
+    return {"run": folder.name, "state": str(glimpse.state), "steps": glimpse.step or 0,
+            "train_loss": glimpse.loss.values[-1] if glimpse.loss.values else None, "eval_loss": measured}
+
+
+def stream(json: bool) -> TextIO:
+    """Where following is shown: beside the result when a machine reads that."""
+    return sys.stderr if json else sys.stdout

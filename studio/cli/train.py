@@ -1,0 +1,126 @@
+"""`train`: make a run from a recipe and flags, start it, follow it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from studio.cli.follow import ending, follow, result, stream
+from studio.cli.signals import Left, Presses
+from studio.cli.voice import Voice
+from studio.cli.words import Call, Option, Refused, Verb
+from studio.errors import InputError, StudioError
+from studio.runs.files import RunFolder
+from studio.workspace import Workspace
+
+RECIPES = (".yaml", ".yml", ".json")
+FAILED = ("failed", "lost")
+
+
+def work(call: Call) -> int:
+    """Train as told; 0 when the run finished or was stopped, 1 when it failed or was lost."""
+    voice, workspace = Voice(call.lang), Workspace.at(call.root)
+    spec = checked(call, workspace)
+    if call.has("dry-run"):
+        from studio.cli.dry_run import dry_run
+
+        return dry_run(spec, workspace, voice, json=call.has("json"))
+    return train(spec, workspace, voice, name=call.options.get("name"), detach=call.has("detach"), json=call.has("json"))
+
+
+def checked(call: Call, workspace: Workspace) -> Any:
+    """The spec that recipe and flags make; raises InputError with everything that is wrong with either."""
+    from studio.args.flags import read
+    from studio.specs.override import override
+    from studio.specs.train import ARGUMENTS, check
+
+    words, errors, recipe = list(call.words), [], {}
+    if words and not words[0].startswith("-") and ("=" not in words[0] or Path(words[0]).suffix in RECIPES):
+        try:
+            recipe = _recipe(Path(words.pop(0)))
+        except InputError as error:
+            errors.append(error)
+    changes, stray = read(words, ARGUMENTS)
+    if stray:
+        errors.append(InputError("flag_stray", words=" ".join(stray)))
+    try:
+        spec = check(override(recipe, changes))
+        errors += missing(spec, workspace)
+    except InputError as error:
+        errors.append(error)
+    if errors:
+        raise errors[0] if len(errors) == 1 else Refused(errors)
+    return spec
+
+
+def _recipe(path: Path) -> dict[str, Any]:
+    from studio.args import document
+    from studio.specs.frozen import without_header
+
+    return without_header(document.read(path.expanduser()))
+
+
+def missing(spec: Any, workspace: Workspace) -> list[StudioError]:
+    """What the spec names and is not there: each dataset, and the model."""
+    from studio.data.catalogue import Catalogue
+    from studio.data.model import inspect, locate
+
+    errors: list[StudioError] = []
+    try:
+        catalogue = Catalogue(workspace, spec.dataset_dir)
+        for name in (*spec.dataset, *spec.eval_dataset):
+            try:
+                catalogue.entry(name)
+            except InputError as error:
+                errors.append(error)
+    except InputError as error:
+        errors.append(error)
+    try:
+        folder = locate(spec.model_name_or_path, workspace)
+        if folder is not None:
+            inspect(folder)
+    except StudioError as error:
+        errors.append(error)
+    return errors
+
+
+def train(spec: Any, workspace: Workspace, voice: Voice, *, name: str | None, detach: bool, json: bool) -> int:
+    """Create the run, start it and stay with it unless detached."""
+    from studio.runs.start import start
+    from studio.runs.store import RunStore
+
+    with Presses() as presses:
+        folder = RunStore(workspace).create(spec, name)
+        start(folder, workspace)
+        return stay(folder, voice, presses, detach=detach, json=json)
+
+
+def stay(folder: RunFolder, voice: Voice, presses: Presses, *, detach: bool, json: bool) -> int:
+    """Follow a started run to its end, or say its name and go."""
+    if detach:
+        if json:
+            from studio.runs.state import state_of
+
+            voice.json({"run": folder.name, "state": str(state_of(folder))})
+        else:
+            voice.out(folder.name)
+        return 0
+    to = stream(json)
+    print(voice.say("follow.started", run=folder.name), file=to, flush=True)
+    try:
+        glimpse = follow(folder, voice, presses, to)
+    except Left as left:
+        return left.exit_code
+    except BrokenPipeError:
+        voice.aside(voice.say("follow.left", run=folder.name))
+        raise
+    tell = voice.aside if json or glimpse.state in FAILED else voice.out
+    for line in ending(folder, glimpse, voice):
+        tell(line)
+    if json:
+        voice.json(result(folder, glimpse))
+    return int(glimpse.state in FAILED)
+
+
+VERBS = (Verb("train", (Option("name", "NAME"), Option("detach"), Option("dry-run"), Option("json")), work,
+              words="[SPEC.yaml] [key=value …]", at_most=None, open=True),)
