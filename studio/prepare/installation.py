@@ -16,7 +16,9 @@ from studio.prepare.command import read_from, run_logged, size_of
 from studio.prepare.environment import WINDOWS, Environment, digest, machine
 from studio.prepare.options import REQUIREMENTS, TEST_REQUIREMENTS, Options
 from studio.prepare.progress import Progress, Say, Step, pip_step
-from studio.prepare.refusal import Refusal, refusal_of_output
+from studio.prepare.refusal import NOT_FOUND, Refusal, left_nothing_half_written, refusal_of_output
+
+FULL_BYTES = 64 * 1024**2  # on a disk as full as this the log may end before it could say why
 
 
 def install(environment: Environment, options: Options, say: Say) -> None:
@@ -106,9 +108,8 @@ class Installation:
             files = [os.path.join(self.environment.root, name) for name in self.options.files]
             self.pip_or_refuse([word for file in files for word in ("-r", file)])
         except Refusal:
-            output = read_from(self.environment.log, start)
-            if output.count("Installing collected packages") == output.count("Successfully installed"):
-                os.remove(self.environment.half_made)  # pip gave up before it wrote anything
+            if left_nothing_half_written(read_from(self.environment.log, start)):
+                os.remove(self.environment.half_made)
             raise
         self.write_record(before)
         os.remove(self.environment.half_made)
@@ -156,13 +157,18 @@ class Installation:
                 self.pip_or_refuse(["--force-reinstall", "--no-deps", f"torch=={version}"], self.options.torch_index)
         elif machine() == "cuda":
             if not suits or (installed.endswith("+cpu") and before.get("machine") != "cuda"):
-                self.pip(["--force-reinstall", "--no-deps", f"torch=={version},!={version}+cpu"])
+                self.pip_if_offered(["--force-reinstall", "--no-deps", f"torch=={version},!={version}+cpu"])
         elif not suits and sys.platform != "darwin":
-            self.pip(["--no-deps", f"torch=={version}+cpu"])
+            self.pip_if_offered(["--no-deps", f"torch=={version}+cpu"])
 
     def pip_or_refuse(self, arguments: list[str], index: str = "") -> None:
         start = size_of(self.environment.log)
         if self.pip(arguments, index):
+            raise self.refusal(start)
+
+    def pip_if_offered(self, arguments: list[str]) -> None:
+        start = size_of(self.environment.log)
+        if self.pip(arguments) and not NOT_FOUND.search(read_from(self.environment.log, start)):
             raise self.refusal(start)
 
     def pip(self, arguments: list[str], index: str = "") -> int:
@@ -192,6 +198,8 @@ class Installation:
         """Why the command whose output begins at `start` of the log failed."""
         where = self.environment
         output = read_from(self.environment.log, start)
+        if shutil.disk_usage(where.folder).free < FULL_BYTES:
+            return Refusal(1, "disk_full", folder=where.folder)
         refusal = refusal_of_output(output, log=where.log, folder=where.folder, wheels=self.options.wheels)
         if otherwise and refusal.key not in ("disk_full", "no_permission"):
             return Refusal(1, otherwise, log=where.log)

@@ -44,6 +44,11 @@ def refusal_of_output(output: str, *, log: str, folder: str, wheels: str = "") -
     return Refusal(1, "installation_failed", log=log)
 
 
+def left_nothing_half_written(output: str) -> bool:
+    """Whether every installation that pip began to write in this output was also ended."""
+    return output.count("Installing collected packages") == output.count("Successfully installed")
+
+
 def refusal_of(error: OSError) -> Refusal:
     """The refusal that tells an error of the file system."""
     place = error.filename or ""

@@ -30,7 +30,7 @@ def test_chosen_tests_run_alone_and_all_of_them_with_the_linters(words: list[str
 
 @pytest.mark.parametrize(
     ("words", "wanted"),
-    [([], True), (["-x"], True), (["tests"], True), (["tests/browser"], True), (["tests/launch/test_run.py::x"], False)],
+    [([], True), (["-x"], True), (["tests"], True), (["tests/browser"], True), (["tests/launch/a.py::x"], False)],
 )
 def test_a_browser_is_fetched_only_for_tests_that_may_need_one(
     monkeypatch: pytest.MonkeyPatch, words: list[str], wanted: bool
