@@ -89,7 +89,7 @@ def examination(seed: int, each: int) -> dict[str, list[Row]]:
     kinds: dict[str, list[Row]] = {}
     for digits in (1, 2, 3):
         for sign in "+-":
-            tasks = []
+            tasks: list[Row] = []
             while len(tasks) < each:
                 a, b = arithmetic.whole(rng, digits), arithmetic.whole(rng, rng.randint(1, digits))
                 result = a + b if sign == "+" else a - b

@@ -12,6 +12,8 @@ import pytest
 DATA = Path(__file__).resolve().parents[2] / "data"
 STARTER = DATA / "starter"
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def tokenizer() -> Any:
