@@ -34,13 +34,13 @@ def _argument(lang: str, a: Argument) -> str:
     if bounds := _bounds(lang, a):
         facts.append(_row(lang, "bounds", bounds))
     if a.choices:
-        names = [f"`{choice}` ({say(lang, f'choices.{a.name}.{choice}')})" if lang == "en"
-                 else f"`{choice}`（{say(lang, f'choices.{a.name}.{choice}')}）" for choice in a.choices]
+        names = [say(lang, "reference.choice", value=choice, name=say(lang, f"choices.{a.name}.{choice}"))
+                 for choice in a.choices]
         facts.append(_row(lang, "choices", listed(lang, names)))
     for fact, names in (("stages", a.stages), ("tuners", a.tuners), ("aliases", a.aliases)):
         if names:
             facts.append(_row(lang, fact, _code(lang, names)))
-    title = f"### `{a.name}`: {say(lang, f'arguments.{a.name}.label')}"
+    title = f"### `{a.name}` {say(lang, f'arguments.{a.name}.label')}"
     return "\n\n".join([title, say(lang, f"arguments.{a.name}.tip"), "\n".join(facts)])
 
 
@@ -68,17 +68,21 @@ def _older(lang: str) -> list[str]:
               for old, new in table.items()]
     anyway = [(key, [] if ANY in usual else [f"`{_plain(value)}`" for value in usual]) for key, usual in
               sorted(ANYWAY.items())]
-    missing = sorted(NOT_YET | {f"{name}: {value}" for name, found in VALUES_NOT_YET.items() for value in found
-                                if value not in ARGUMENTS[name].choices})
+    missing = [(name, [f"`{value}`" for value in found if value not in ARGUMENTS[name].choices])
+               for name, found in VALUES_NOT_YET.items()]
     return [
         f"## {say(lang, 'reference.older.title')}", say(lang, "reference.older.intro"),
         f"### {say(lang, 'reference.older.renamed')}", _table(lang, sorted(renamed.items())),
         f"### {say(lang, 'reference.older.values')}", _table(lang, values),
         f"### {say(lang, 'reference.older.anyway')}", say(lang, "reference.older.anyway_intro"),
-        "\n".join(f"- `{key}`" + (f": {listed(lang, usual)}" if usual else "") for key, usual in anyway),
+        _lines(lang, anyway),
         f"### {say(lang, 'reference.older.not_yet')}", say(lang, "reference.older.not_yet_intro"),
-        _code(lang, missing),
+        _code(lang, sorted(NOT_YET)), _lines(lang, missing),
     ]
+
+
+def _lines(lang: str, rows: Iterable[tuple[str, list[str]]]) -> str:
+    return "\n".join(" ".join([f"- `{key}`", listed(lang, values)]).strip() for key, values in rows)
 
 
 def _table(lang: str, rows: Iterable[tuple[str, str]]) -> str:

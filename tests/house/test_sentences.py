@@ -1,0 +1,121 @@
+"""Every sentence lives in locales/: none in Python, none missing, none left over."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from studio.texts import sentences
+from tests.house.source import Module, modules, pattern, place
+
+# Three plain words in a row, as a person writes them.
+SENTENCE = re.compile(r"(?<![\w./-])[A-Za-z][a-z']+(?:[,;:]? [A-Za-z][a-z']*){2,}")
+# What no sentence has: a call, a template, the grammar of another language.
+CODE = re.compile(r"\w\(|&&|;$|\{\{|\{%|</")
+CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+# Errors of a programmer, never shown to a user.
+INTERNAL = {"TypeError", "ValueError", "AssertionError", "RuntimeError", "KeyError", "NotImplementedError"}
+# Where three words in a row are another language's grammar, not a sentence: chat templates, CSS, scripts.
+GRAMMARS = {"studio/plugins/templates/alpaca.py", "studio/plugins/templates/chatml.py"}
+# What other programs and fonts are called or say, as they say it; never spoken by the studio.
+FOREIGN = {
+    "No space left on device", "Disk quota exceeded", "File too large", "can't allocate memory",
+    "Installing collected packages", "No matching distribution", "Noto Sans CJK SC",
+}
+# Rooms that read what pip says; what they say themselves comes from locales/launch.json.
+READS_PIP = {"studio/prepare/progress.py", "studio/prepare/refusal.py"}
+CODED = {"InputError": "errors", "WorkError": "errors", "Problem": "problems", "Unusable": "data.skipped"}
+ALWAYS_GIVEN = {"problems": {"field", "label"}}
+
+
+def is_internal(module: Module, node: ast.AST) -> bool:
+    """Whether a text is for the programmer: raised as an internal error, an assertion, a docstring by keyword."""
+    for outer in module.ancestors(node):
+        if isinstance(outer, ast.Assert):
+            return True
+        if isinstance(outer, ast.Raise) and isinstance(outer.exc, ast.Call):
+            return getattr(outer.exc.func, "id", "") in INTERNAL
+        if isinstance(outer, ast.keyword) and outer.arg == "__doc__":
+            return True
+    return False
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_no_sentence_stands_in_python(module: Module) -> None:
+    if module.name in GRAMMARS | READS_PIP:
+        return
+    found = [f"{place(module, node)}: {node.value!r}" for node in module.strings()
+             if SENTENCE.search(without_foreign(node.value)) and not CODE.search(node.value)
+             and not is_internal(module, node)]
+    assert not found
+
+
+def without_foreign(text: str) -> str:
+    for words in FOREIGN:
+        text = text.replace(words, "")
+    return text
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_no_chinese_stands_in_python(module: Module) -> None:
+    assert not [place(module, node) for node in module.strings() if CHINESE.search(node.value)]
+
+
+def spoken(module: Module) -> Iterator[tuple[ast.Call, str, ast.expr, set[str] | None]]:
+    """(call, section, code or key, names of the values or None when they are not all written out)."""
+    for name, call in module.calls():
+        if name == "say" and len(call.args) == 2 and module.room != "prepare":
+            yield call, "", call.args[1], _names(call.keywords)
+        elif name in CODED and call.args:
+            values = _names(call.keywords)
+            if name == "Problem":
+                given = call.args[2] if len(call.args) > 2 else ast.Dict([], [])
+                values = {key.value for key in given.keys if isinstance(key, ast.Constant)} \
+                    if isinstance(given, ast.Dict) and None not in given.keys else None
+            yield call, CODED[name], call.args[0], values
+
+
+def _names(keywords: list[ast.keyword]) -> set[str] | None:
+    names = {word.arg for word in keywords}
+    return None if None in names else names  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_whatever_is_said_has_its_sentence_and_the_values_it_needs(module: Module) -> None:
+    known, wrong = sentences("en"), []
+    for call, section, code, values in spoken(module):
+        wanted = pattern(code)
+        if wanted is None:
+            continue
+        prefix = f"{section}." if section else ""
+        keys = [key for key in known if key.startswith(prefix) and wanted.match(key.removeprefix(prefix))]
+        if not keys:
+            wrong.append(f"{place(module, call)}: no sentence {prefix}{ast.unparse(code)}")
+        elif isinstance(code, ast.Constant) and values is not None:
+            missing = placeholders(known[keys[0]]) - values - ALWAYS_GIVEN.get(section, set())
+            if missing and (values or section):
+                wrong.append(f"{place(module, call)}: {keys[0]} needs {sorted(missing)}")
+    assert not wrong
+
+
+def test_every_sentence_is_spoken_somewhere() -> None:
+    literals, shapes = set(), []
+    for module in modules():
+        literals |= {node.value for node in module.strings()}
+        shapes += [found for node in ast.walk(module.tree) if isinstance(node, ast.JoinedStr)
+                   and (found := pattern(node))]
+    silent = []
+    for key in sentences("en"):
+        code = next((key.removeprefix(f"{section}.") for section in CODED.values() if key.startswith(f"{section}.")),
+                    key)
+        if not ({key, code} & literals or any(shape.match(key) or shape.match(code) for shape in shapes)):
+            silent.append(key)
+    assert not silent
+
+
+def placeholders(sentence: str) -> set[str]:
+    """The names in curly brackets."""
+    return set(re.findall(r"(?<!\{)\{(\w+)[^{}]*\}(?!\})", sentence))
