@@ -42,5 +42,6 @@ def _failure(lang: str, failure: Mapping[str, Any] | None) -> str:
 def _death(lang: str, outcome: Mapping[str, Any]) -> str:
     signal = outcome.get("signal")
     if signal:
-        return say(lang, "runs.ending.failed_memory" if signal == "SIGKILL" else "runs.ending.failed_signal", signal=signal)
+        kind = "failed_memory" if signal == "SIGKILL" else "failed_signal"
+        return say(lang, f"runs.ending.{kind}", signal=signal)
     return say(lang, "runs.ending.failed_code", code=outcome.get("exit_code"))

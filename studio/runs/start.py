@@ -9,6 +9,7 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from studio.specs import frozen
 from studio.workspace import PROJECT, Workspace
 
 _READY_SECONDS = 60.0
+_LEAVE_SECONDS = 3.0
 
 
 def start(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None) -> None:
@@ -67,22 +69,31 @@ def claimed(folder: RunFolder) -> Iterator[int]:
     The text in the lock file tells others that a start is under way; the lock itself is what counts, and it lives
     on in the supervisor and the engine, which inherit the descriptor.
     """
-    lock = -1
     try:
         lock = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        raise InputError("run_unknown", name=folder.name, nearest="") from None
     except OSError as error:
-        if lock >= 0:
-            os.close(lock)
-        if isinstance(error, BlockingIOError):
-            raise InputError("run_running", name=folder.name) from None
-        if isinstance(error, FileNotFoundError):
-            raise InputError("run_unknown", name=folder.name, nearest="") from None
         raise refusal(error, folder.path) from None
     try:
+        _take(lock, folder)
         yield lock
     finally:
         os.close(lock)
+
+
+def _take(lock: int, folder: RunFolder) -> None:
+    """Lock; a supervisor that has written the outcome is given a moment to leave."""
+    give_up = time.monotonic() + _LEAVE_SECONDS
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if not isinstance(error, BlockingIOError):
+                raise refusal(error, folder.path) from None
+        if state_of(folder).is_live or time.monotonic() > give_up:
+            raise InputError("run_running", name=folder.name)
+        time.sleep(0.02)
 
 
 def refusal(error: OSError, path: Path) -> StudioError:
