@@ -9,13 +9,15 @@ from typing import Any, TextIO
 
 from studio.cli.signals import Left, Presses
 from studio.cli.voice import Voice, cut, number
-from studio.errors import InputError, StudioError
-from studio.runs.files import RunFolder, read_json
+from studio.errors import InputError
+from studio.runs.ending import told
+from studio.runs.files import RunFolder
 from studio.runs.monitor import Monitor
 from studio.runs.stop import ask
 
 TICK_SECONDS = 0.25
-ENDED = ("finished", "stopped", "failed", "lost")
+FAILED = ("failed", "lost")
+ENDED = ("finished", "stopped", *FAILED)
 
 
 def follow(folder: RunFolder, voice: Voice, presses: Presses, to: TextIO) -> Any:
@@ -27,7 +29,7 @@ def follow(folder: RunFolder, voice: Voice, presses: Presses, to: TextIO) -> Any
     while True:
         glimpse = monitor.look()
         view.show(glimpse)
-        if glimpse.state in ENDED:
+        if glimpse.state in ENDED and not glimpse.catching_up:
             view.clear()
             return glimpse
         if presses.count > answered:
@@ -69,14 +71,18 @@ class View:
             self.to.flush()
             return
         if glimpse.phase and glimpse.phase != self.phase and glimpse.phase not in ("training", "evaluating", "saving"):
-            self._write(self.voice.word("phases", glimpse.phase))
+            self._write(self.voice.word("cli.phases", glimpse.phase))
         self.phase = glimpse.phase
         self._points(glimpse)
 
     def _points(self, glimpse: Any) -> None:
         """A line for each logged step since the last look; of a run that was joined late, only the latest."""
         evaluated = dict(zip(glimpse.eval_loss.steps, glimpse.eval_loss.values, strict=True))
-        points = [(step, value) for step, value in zip(glimpse.loss.steps, glimpse.loss.values, strict=True) if step > self.step]
+        points = [
+            (step, value)
+            for step, value in zip(glimpse.loss.steps, glimpse.loss.values, strict=True)
+            if step > self.step
+        ]
         if self.first and points:
             points, self.first = points[-1:], False
         for step, value in points:
@@ -97,8 +103,11 @@ class View:
 
     def line(self, glimpse: Any) -> str:
         """Phase, step, loss, time left and speed, as far as they are known."""
-        word = self.voice.word("states", "stopping") if glimpse.state == "stopping"  \
-            else self.voice.word("phases", glimpse.phase or glimpse.state)
+        word = (
+            self.voice.word("runs.state", "stopping")
+            if glimpse.state == "stopping"
+            else self.voice.word("cli.phases", glimpse.phase or glimpse.state)
+        )
         said = f"{glimpse.name} · {word}"
         if glimpse.step or glimpse.total:
             said += self.voice.say("follow.steps", step=glimpse.step or 0, total=glimpse.total or "?")
@@ -127,34 +136,30 @@ class View:
 def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
     """What became of a run that has ended, and what to do next."""
     if glimpse.state == "finished":
-        lines = [voice.say("ended.finished", run=folder.name, steps=glimpse.step or 0,
-                           duration=voice.duration(glimpse.elapsed_seconds),
-                           loss=number(glimpse.loss.values[-1] if glimpse.loss.values else None))]
+        lines = [
+            voice.say(
+                "ended.finished",
+                run=folder.name,
+                steps=glimpse.step or 0,
+                duration=voice.duration(glimpse.elapsed_seconds),
+                loss=number(glimpse.loss.values[-1] if glimpse.loss.values else None),
+            )
+        ]
         if glimpse.best_eval_loss is not None:
             lines.append(voice.say("ended.best", loss=number(glimpse.best_eval_loss), step=glimpse.best_step))
         return [*lines, voice.say("ended.where", path=str(folder.checkpoints))]
-    lines = [voice.say(f"ended.{glimpse.state}", run=folder.name, step=glimpse.step or 0)]
-    if glimpse.state in ("failed", "lost"):
-        lines += [*trouble(folder, voice), voice.say("ended.log", run=folder.name)]
+    lines = [
+        voice.say(
+            "ended.otherwise",
+            run=folder.name,
+            state=voice.word("runs.state", str(glimpse.state)),
+            step=glimpse.step or 0,
+        ),
+        told(voice.lang, glimpse.state, glimpse.outcome, glimpse.failure),
+    ]
+    if glimpse.state in FAILED:
+        lines.append(voice.say("ended.log", run=folder.name))
     return [*lines, voice.say("ended.resume", run=folder.name)]
-
-
-def trouble(folder: RunFolder, voice: Voice) -> list[str]:
-    """Why a run failed, in one sentence; nothing when nobody knows."""
-    from studio.cli.voice import sentences
-
-    failure = read_json(folder.failure)
-    if failure and failure.get("code"):
-        values = failure.get("values")
-        error = StudioError(str(failure["code"]), **(values if isinstance(values, dict) else {}))
-        try:
-            return sentences(voice.lang, error)
-        except (KeyError, IndexError):
-            return [voice.say("ended.code", code=failure["code"])]
-    outcome = read_json(folder.outcome) or {}
-    if outcome.get("signal"):
-        return [voice.say("ended.signal", signal=outcome["signal"])]
-    return []
 
 
 def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
@@ -165,8 +170,13 @@ def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
     measured = best.eval_loss if best is not None else None
     if measured is None and glimpse.eval_loss.values:
         measured = glimpse.eval_loss.values[-1]
-    return {"run": folder.name, "state": str(glimpse.state), "steps": glimpse.step or 0,
-            "train_loss": glimpse.loss.values[-1] if glimpse.loss.values else None, "eval_loss": measured}
+    return {
+        "run": folder.name,
+        "state": str(glimpse.state),
+        "steps": glimpse.step or 0,
+        "train_loss": glimpse.loss.values[-1] if glimpse.loss.values else None,
+        "eval_loss": measured,
+    }
 
 
 def stream(json: bool) -> TextIO:

@@ -28,9 +28,24 @@ def page(verb: Verb, lang: str) -> str:
 def several(name: str, verbs: Sequence[Verb], lang: str) -> str:
     """The help of a verb that has verbs of its own."""
     voice = Voice(lang)
-    rows = [(f"  {verb.name} {verb.words}".rstrip(), voice.say(f"verbs.{verb.name.replace(' ', '_')}.short")) for verb in verbs]
-    return "\n".join([voice.say("help.usage", usage=f"{PROGRAM} {name} …"), "", voice.say(f"verbs.{name}.short"), "",
-                      *table(rows), "", voice.say("help.more", command=f"{PROGRAM} {name} list --help")]) + "\n"
+    rows = [
+        (f"  {verb.name} {verb.words}".rstrip(), voice.say(f"verbs.{verb.name.replace(' ', '_')}.short"))
+        for verb in verbs
+    ]
+    return (
+        "\n".join(
+            [
+                voice.say("help.usage", usage=f"{PROGRAM} {name} …"),
+                "",
+                voice.say(f"verbs.{name}.short"),
+                "",
+                *table(rows),
+                "",
+                voice.say("help.more", command=f"{PROGRAM} {name} list --help"),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _usage(voice: Voice, verb: Verb) -> str:
@@ -39,8 +54,10 @@ def _usage(voice: Voice, verb: Verb) -> str:
 
 
 def _options(voice: Voice, options: Sequence[Option]) -> list[str]:
-    rows = [(f"  {option.flag} {option.value}".rstrip(), voice.say(f"options.{option.name.replace('-', '_')}"))
-            for option in options]
+    rows = [
+        (f"  {option.flag} {option.value}".rstrip(), voice.say(f"options.{option.name.replace('-', '_')}"))
+        for option in options
+    ]
     return table(rows)
 
 
@@ -50,17 +67,16 @@ def _described(voice: Voice, room: str, names: Sequence[str]) -> list[str]:
 
 def _arguments(lang: str) -> list[str]:
     """Every declared argument with its default and label, under the heading of its group."""
-    from studio.args import document as yaml
+    from studio.args.flags import to_flags
     from studio.specs.train import ARGUMENTS
     from studio.texts import say
 
     columns = max(60, shutil.get_terminal_size((100, 24)).columns)
-    rows: list[tuple[str, str]] = []
+    words = {name: f"  {to_flags({name: a.default}, ARGUMENTS)[0]}" for name, a in ARGUMENTS.items()}
     lines: list[str] = []
-    wide = max(width(f"  {a.name}={yaml.line(a.default)}") for a in ARGUMENTS.values())
+    wide = max(map(width, words.values()))
     for group in dict.fromkeys(a.group for a in ARGUMENTS.values()):
-        rows = [(f"  {a.name}={yaml.line(a.default)}", say(lang, f"arguments.{a.name}.label"))
-                for a in ARGUMENTS.values() if a.group == group]
+        rows = [(words[a.name], say(lang, f"arguments.{a.name}.label")) for a in ARGUMENTS.values() if a.group == group]
         lines.append(say(lang, f"groups.{group}"))
         lines += [cut(f"{left}{' ' * (wide - width(left) + 2)}{right}", columns) for left, right in rows]
     return lines

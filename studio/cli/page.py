@@ -92,5 +92,6 @@ def _is_free(host: str, port: int) -> bool:
 
 _NO_SUCH_ADDRESS = (99, 49, 10049)  # EADDRNOTAVAIL on Linux, macOS, Windows
 
-VERB = Verb("", (Option("host", "HOST"), Option("port", "PORT"), Option("auth", "USER:PASSWORD"), Option("no-browser")),
-            work)
+VERB = Verb(
+    "", (Option("host", "HOST"), Option("port", "PORT"), Option("auth", "USER:PASSWORD"), Option("no-browser")), work
+)

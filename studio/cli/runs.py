@@ -37,15 +37,23 @@ def list_runs(call: Call) -> int:
         voice.out(text)
     for line in lines:
         if line.trouble:
-            voice.out(voice.say("runs.trouble", run=line.name, what=voice.word("troubles", line.trouble)))
+            voice.out(voice.say("runs.trouble", run=line.name, what=voice.word("runs.trouble", line.trouble)))
     return 0
 
 
 def as_json(line: Any) -> dict[str, Any]:
     """A run as `--json` gives it."""
-    return {"name": line.name, "state": str(line.state), "stage": line.stage, "finetuning_type": line.finetuning_type,
-            "model": line.model, "created": iso(line.created), "step": line.step, "total_steps": line.total_steps,
-            "best_eval_loss": line.best_eval_loss}
+    return {
+        "name": line.name,
+        "state": str(line.state),
+        "stage": line.stage,
+        "finetuning_type": line.finetuning_type,
+        "model": line.model,
+        "created": iso(line.created),
+        "step": line.step,
+        "total_steps": line.total_steps,
+        "best_eval_loss": line.best_eval_loss,
+    }
 
 
 def iso(seconds: float) -> str:
@@ -56,8 +64,15 @@ def iso(seconds: float) -> str:
 def _row(voice: Voice, line: Any) -> tuple[str, ...]:
     step = f"{line.step}/{line.total_steps}" if line.total_steps else str(line.step or "–")
     method = f"{line.stage} {line.finetuning_type}".strip() or "–"
-    return (cut(line.name, NAME_COLUMNS), voice.word("states", str(line.state)), method,
-            cut(Path(line.model).name or "–", 24), step, number(line.best_eval_loss), iso(line.created)[:16].replace("T", " "))
+    return (
+        cut(line.name, NAME_COLUMNS),
+        voice.word("runs.state", str(line.state)),
+        method,
+        cut(Path(line.model).name or "–", 24),
+        step,
+        number(line.best_eval_loss),
+        iso(line.created)[:16].replace("T", " "),
+    )
 
 
 def stop(call: Call) -> int:
@@ -78,7 +93,7 @@ def stop(call: Call) -> int:
     for folder in asked:
         voice.out(voice.say("runs.stopping", run=folder.name))
         state = _end_of(folder)
-        voice.out(voice.say("runs.ended", run=folder.name, state=voice.word("states", state)))
+        voice.out(voice.say("runs.ended", run=folder.name, state=voice.word("runs.state", state)))
     if errors:
         raise Refused(errors)
     return 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from studio.args import document as yaml
-from studio.cli.follow import trouble
+from studio.cli.follow import FAILED
 from studio.cli.runs import as_json, iso
 from studio.cli.voice import Voice, number, size, table
 from studio.errors import InputError
 from studio.runs.checkpoints import checkpoints
+from studio.runs.ending import told
 from studio.runs.files import RunFolder, read_json
 from studio.runs.store import RunStore
 from studio.workspace import Workspace
@@ -21,15 +22,38 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
     spec, broken = _spec(folder)
     found = checkpoints(folder)
     if json:
-        voice.json(as_json(line) | {
-            "train_loss": line.train_loss, "best_step": line.best_step, "seconds": round(line.seconds, 1),
-            "path": str(folder.path), "trouble": line.trouble, "spec": spec,
-            "checkpoints": [{"step": one.step, "path": str(one.path), "loss": one.loss, "eval_loss": one.eval_loss,
-                             "bytes": one.bytes, "best": one.best, "last": one.last} for one in found],
-            "failure": _without_traceback(folder), "outcome": read_json(folder.outcome)})
+        voice.json(
+            as_json(line)
+            | {
+                "train_loss": line.train_loss,
+                "best_step": line.best_step,
+                "seconds": round(line.seconds, 1),
+                "path": str(folder.path),
+                "trouble": line.trouble,
+                "spec": spec,
+                "checkpoints": [
+                    {
+                        "step": one.step,
+                        "path": str(one.path),
+                        "loss": one.loss,
+                        "eval_loss": one.eval_loss,
+                        "bytes": one.bytes,
+                        "best": one.best,
+                        "last": one.last,
+                    }
+                    for one in found
+                ],
+                "failure": _without_traceback(folder),
+                "outcome": read_json(folder.outcome),
+            }
+        )
         return 0
-    for text in (*_head(voice, folder, line), *_trouble(voice, folder, line, broken), *_settings(voice, spec),
-                 *_checkpoints(voice, found)):
+    for text in (
+        *_head(voice, folder, line),
+        *_trouble(voice, folder, line, broken),
+        *_settings(voice, spec),
+        *_checkpoints(voice, found),
+    ):
         voice.out(text)
     return 0
 
@@ -48,21 +72,33 @@ def _without_traceback(folder: RunFolder) -> dict[str, Any] | None:
 
 def _head(voice: Voice, folder: RunFolder, line: Any) -> list[str]:
     steps = f"{line.step}/{line.total_steps}" if line.total_steps else str(line.step)
-    facts = {"state": voice.word("states", str(line.state)), "created": iso(line.created), "model": line.model,
-             "method": f"{line.stage} {line.finetuning_type}".strip(), "dataset": ", ".join(line.dataset), "step": steps,
-             "train_loss": number(line.train_loss),
-             "best_eval_loss": number(line.best_eval_loss) if line.best_step is None
-             else voice.say("show.at_step", loss=number(line.best_eval_loss), step=line.best_step),
-             "seconds": voice.duration(line.seconds), "path": str(folder.path)}
+    facts = {
+        "state": voice.word("runs.state", str(line.state)),
+        "created": iso(line.created),
+        "model": line.model,
+        "method": f"{line.stage} {line.finetuning_type}".strip(),
+        "dataset": ", ".join(line.dataset),
+        "step": steps,
+        "train_loss": number(line.train_loss),
+        "best_eval_loss": number(line.best_eval_loss)
+        if line.best_step is None
+        else voice.say("show.at_step", loss=number(line.best_eval_loss), step=line.best_step),
+        "seconds": voice.duration(line.seconds),
+        "path": str(folder.path),
+    }
     return [line.name, *table([(f"  {voice.say(f'runs.columns.{key}')}", value) for key, value in facts.items()])]
 
 
 def _trouble(voice: Voice, folder: RunFolder, line: Any, broken: InputError | None) -> list[str]:
     from studio.cli.voice import sentences
 
-    said = trouble(folder, voice) if line.state in ("failed", "lost") else []
+    said = (
+        told(voice.lang, line.state, read_json(folder.outcome), read_json(folder.failure)).splitlines()
+        if line.state in FAILED
+        else []
+    )
     if line.trouble:
-        said.append(voice.word("troubles", line.trouble))
+        said.append(voice.word("runs.trouble", line.trouble))
     if broken is not None:
         said += sentences(voice.lang, broken)
     return ["", voice.say("show.trouble"), *(f"  {sentence}" for sentence in said)] if said else []

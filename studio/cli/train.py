@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from studio.cli.follow import ending, follow, result, stream
+from studio.cli.follow import FAILED, ending, follow, result, stream
 from studio.cli.signals import Left, Presses
 from studio.cli.voice import Voice
 from studio.cli.words import Call, Option, Refused, Verb
-from studio.errors import InputError, StudioError
+from studio.errors import InputError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
 RECIPES = (".yaml", ".yml", ".json")
-FAILED = ("failed", "lost")
 
 
 def work(call: Call) -> int:
@@ -25,16 +25,19 @@ def work(call: Call) -> int:
         from studio.cli.dry_run import dry_run
 
         return dry_run(spec, workspace, voice, json=call.has("json"))
-    return train(spec, workspace, voice, name=call.options.get("name"), detach=call.has("detach"), json=call.has("json"))
+    return train(
+        spec, workspace, voice, name=call.options.get("name"), detach=call.has("detach"), json=call.has("json")
+    )
 
 
 def checked(call: Call, workspace: Workspace) -> Any:
-    """The spec that recipe and flags make; raises InputError with everything that is wrong with either."""
+    """The spec that recipe and flags make; raises InputError with everything that is wrong, on disk too."""
     from studio.args.flags import read
+    from studio.runs.admission import admit
     from studio.specs.override import override
-    from studio.specs.train import ARGUMENTS, check
+    from studio.specs.train import ARGUMENTS
 
-    words, errors, recipe = list(call.words), [], {}
+    words, errors, recipe = list(call.words), list(_wrong_name(call, workspace)), {}
     if words and not words[0].startswith("-") and ("=" not in words[0] or Path(words[0]).suffix in RECIPES):
         try:
             recipe = _recipe(Path(words.pop(0)))
@@ -43,9 +46,10 @@ def checked(call: Call, workspace: Workspace) -> Any:
     changes, stray = read(words, ARGUMENTS)
     if stray:
         errors.append(InputError("flag_stray", words=" ".join(stray)))
+    if "name" in call.options:
+        recipe.pop("output_dir", None)
     try:
-        spec = check(override(recipe, changes))
-        errors += missing(spec, workspace)
+        spec = admit(override(recipe, changes), workspace)
     except InputError as error:
         errors.append(error)
     if errors:
@@ -53,35 +57,23 @@ def checked(call: Call, workspace: Workspace) -> Any:
     return spec
 
 
+def _wrong_name(call: Call, workspace: Workspace) -> Iterator[InputError]:
+    """What is wrong with `--name`."""
+    from studio.runs.names import checked as checked_name
+
+    if "name" in call.options:
+        try:
+            if (workspace.saves / checked_name(call.options["name"])).exists():
+                yield InputError("name_taken", name=call.options["name"])
+        except InputError as error:
+            yield error
+
+
 def _recipe(path: Path) -> dict[str, Any]:
     from studio.args import document
     from studio.specs.frozen import without_header
 
     return without_header(document.read(path.expanduser()))
-
-
-def missing(spec: Any, workspace: Workspace) -> list[StudioError]:
-    """What the spec names and is not there: each dataset, and the model."""
-    from studio.data.catalogue import Catalogue
-    from studio.data.model import inspect, locate
-
-    errors: list[StudioError] = []
-    try:
-        catalogue = Catalogue(workspace, spec.dataset_dir)
-        for name in (*spec.dataset, *spec.eval_dataset):
-            try:
-                catalogue.entry(name)
-            except InputError as error:
-                errors.append(error)
-    except InputError as error:
-        errors.append(error)
-    try:
-        folder = locate(spec.model_name_or_path, workspace)
-        if folder is not None:
-            inspect(folder)
-    except StudioError as error:
-        errors.append(error)
-    return errors
 
 
 def train(spec: Any, workspace: Workspace, voice: Voice, *, name: str | None, detach: bool, json: bool) -> int:
@@ -122,5 +114,13 @@ def stay(folder: RunFolder, voice: Voice, presses: Presses, *, detach: bool, jso
     return int(glimpse.state in FAILED)
 
 
-VERBS = (Verb("train", (Option("name", "NAME"), Option("detach"), Option("dry-run"), Option("json")), work,
-              words="[SPEC.yaml] [key=value …]", at_most=None, open=True),)
+VERBS = (
+    Verb(
+        "train",
+        (Option("name", "NAME"), Option("detach"), Option("dry-run"), Option("json")),
+        work,
+        words="[SPEC.yaml] [key=value …]",
+        at_most=None,
+        open=True,
+    ),
+)

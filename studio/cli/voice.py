@@ -41,8 +41,8 @@ class Voice:
             self.aside(sentence)
 
     def word(self, room: str, name: str | None) -> str:
-        """The word for a state or phase; the name itself if the language has none."""
-        key = f"cli.{room}.{name}"
+        """The word for a state, a phase or a trouble (`runs.state`); the name itself if the language has none."""
+        key = f"{room}.{name}"
         return say(self.lang, key) if has(self.lang, key) else str(name or "")
 
     def duration(self, seconds: float | None) -> str:
@@ -82,7 +82,9 @@ def size(count: int) -> str:
 
 def width(text: str) -> int:
     """The columns that a text takes in a terminal: two for a Chinese character."""
-    return sum(0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text
+    )
 
 
 def cut(text: str, columns: int) -> str:
@@ -102,7 +104,10 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]
     if not rows:
         return []
     widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(_padded(cell, widths[place], place in right) for place, cell in enumerate(row)).rstrip() for row in rows]
+    return [
+        "  ".join(_padded(cell, widths[place], place in right) for place, cell in enumerate(row)).rstrip()
+        for row in rows
+    ]
 
 
 def _padded(cell: str, columns: int, right: bool) -> str:

@@ -107,7 +107,9 @@ def sort(verb: Verb, words: Sequence[str], lang: str) -> Call:
     return Call(verb, lang, options.get("root"), options, tuple(rest))
 
 
-def _take(option: Option, value: str | None, left: list[str], options: dict[str, Any], errors: list[StudioError]) -> None:
+def _take(
+    option: Option, value: str | None, left: list[str], options: dict[str, Any], errors: list[StudioError]
+) -> None:
     if not option.value:
         if value is not None:
             errors.append(InputError("option_takes_none", option=option.flag, value=value))

@@ -9,8 +9,12 @@ from studio.specs.older_keys import CONVERTED
 from studio.specs.train import ALIASES, ARGUMENTS
 
 # Older keys that say one thing together: key by key they may be overridden without losing the other.
-_PARTS = {"max_source_length": "cutoff_len", "max_target_length": "cutoff_len", "bf16": "compute_type",
-          "fp16": "compute_type"}
+_PARTS = {
+    "max_source_length": "cutoff_len",
+    "max_target_length": "cutoff_len",
+    "bf16": "compute_type",
+    "fp16": "compute_type",
+}
 
 
 def override(recipe: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
