@@ -95,13 +95,13 @@ class Words:
 
 
 def language_of(argv: "list[str]") -> str:
-    """The language asked for by `--lang`, else by the terminal's locale: "zh" or "en", or whatever `--lang` says."""
+    """The language that `--lang` or STUDIO_LANG asks for, else that of the terminal's locale: "zh" or "en"."""
     for place, word in enumerate(argv):
         if word.startswith("--lang="):
             return word[len("--lang=") :]
         if word == "--lang" and place + 1 < len(argv):
             return argv[place + 1]
-    names = [os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
+    names = [os.environ.get(name, "") for name in ("STUDIO_LANG", "LC_ALL", "LC_MESSAGES", "LANG")]
     return "zh" if next((name for name in names if name), "").lower().startswith("zh") else "en"
 
 

@@ -91,6 +91,27 @@ def test_a_terminal_without_chinese_letters_is_told_in_english(project: Project)
     assert started.sentence == SENTENCES["en"]["flag_needs_value"].format(flag="--wheels")
 
 
+@pytest.mark.parametrize(
+    ("words", "variables", "language"),
+    [
+        ([], {"LANG": "zh_CN.UTF-8"}, "zh"),
+        ([], {"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"),
+        ([], {"LANG": "en_US.UTF-8", "STUDIO_LANG": "zh"}, "zh"),
+        (["--lang=en"], {"LANG": "zh_CN.UTF-8"}, "en"),
+        (["train", "--lang", "zh"], {}, "zh"),
+        ([], {}, "en"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_else_the_terminals(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], variables: dict[str, str], language: str
+) -> None:
+    for name in ("STUDIO_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert launch.language_of(words) == language
+
+
 def test_without_its_sentences_the_launcher_tells_their_keys(project: Project) -> None:
     (project.folder / "locales" / "launch.json").unlink()
     assert project.start("--wheels", wheels=False).sentence == "flag_needs_value flag=--wheels"
