@@ -9,11 +9,13 @@ drop earlier thinking) are marked conversation by conversation.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
+
+from studio.data.jinja import REFUSALS
 
 Turn = dict[str, str]
 Span = tuple[int, int]
-Render = Callable[[Sequence[Turn]], str]
 OPEN, CLOSE = "\uf8e1", "\uf8e2"
 
 
@@ -22,22 +24,66 @@ def mark(place: int) -> str:
     return f"{OPEN}{place}{CLOSE}"
 
 
+class Render(Protocol):
+    """A template at work."""
+
+    def __call__(self, turns: Sequence[Turn], add_generation_prompt: bool = False) -> str:
+        """The turns as text, with the opening of a next answer if asked for."""
+
+
 class AnswerFinder:
     """Finds answers in the renderings of one template; `render` may raise, which `spans` lets pass."""
 
     def __init__(self, render: Render) -> None:
         self._render = render
         self._pieces: dict[tuple[str, ...], tuple[str, ...] | None] = {}
-        self._clean: Callable[[str], str] = str
+        self._openings: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._trims = False
 
     def spans(self, turns: Sequence[Turn], full: str) -> list[Span] | None:
-        """The (start, end) of each assistant turn's words in `full`, its rendering; None when one cannot be told."""
-        pieces = self.pieces(tuple(turn["role"] for turn in turns))
+        """The (start, end) of what the assistant says in each of its turns in `full`, their rendering.
+
+        That is its words and what the template makes it say before them. None when an answer cannot be told.
+        """
+        roles = tuple(turn["role"] for turn in turns)
+        found = self._words(roles, turns, full)
+        if found is None or not any(self.openings(roles)):
+            return found
+        return [(start - len(opening) if full.endswith(opening, 0, start) else start, end)
+                for (start, end), opening in zip(found, self.openings(roles), strict=True)]
+
+    def openings(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+        """What the template writes after its generation prompt and before the words of each assistant turn.
+
+        The generation prompt ends sooner in templates that let the model open an empty thinking part or a channel
+        itself: a model that is to get from the prompt to the words must learn to say that too. White space alone is
+        no opening, and where the generation prompt says something else there is none.
+        """
+        if roles not in self._openings:
+            pieces = self.pieces(roles)
+            places = [place for place, role in enumerate(roles) if role == "assistant"]
+            self._openings[roles] = tuple(self._opening(roles[:place], pieces[place]) if pieces else ""
+                                          for place in places)
+        return self._openings[roles]
+
+    def _opening(self, roles: tuple[str, ...], piece: str) -> str:
+        if not roles:
+            return ""
+        try:
+            prompt = self._render(_marks(roles), add_generation_prompt=True).rpartition(mark(len(roles) - 1))[2]
+        except REFUSALS:
+            return ""
+        rest = piece[len(prompt):] if piece.startswith(prompt) else ""
+        return rest if rest.strip() else ""
+
+    def _words(self, roles: tuple[str, ...], turns: Sequence[Turn], full: str) -> list[Span] | None:
+        pieces = self.pieces(roles)
         if pieces:
-            for clean in (self._clean, str, str.strip):
-                found = _fit(pieces, turns, [clean(turn["content"]) for turn in turns], full)
+            plain = [turn["content"] for turn in turns]
+            for trims in (self._trims, not self._trims):
+                found = _fit(pieces, turns, [one.strip() for one in plain] if trims else plain, full)
                 if found is not None:
-                    self._clean = clean
+                    self._trims = trims
                     return found
         each = [self._one(turns, place, full) for place, turn in enumerate(turns) if turn["role"] == "assistant"]
         found = [span for span in each if span is not None]
@@ -54,7 +100,7 @@ class AnswerFinder:
         return self._pieces[roles]
 
     def _marked(self, roles: tuple[str, ...]) -> tuple[str, ...] | None:
-        rest = self._render([{"role": role, "content": mark(place)} for place, role in enumerate(roles)])
+        rest = self._render(_marks(roles))
         pieces = []
         for place in range(len(roles)):
             piece, found, rest = rest.partition(mark(place))
@@ -75,6 +121,10 @@ class AnswerFinder:
         start = _common(before, full)
         end = len(full) - _common(after[::-1], full[::-1])
         return _whole(full, start, end, content) or _part(full, start, end, content)
+
+
+def _marks(roles: tuple[str, ...]) -> list[Turn]:
+    return [{"role": role, "content": mark(place)} for place, role in enumerate(roles)]
 
 
 def _fit(pieces: Sequence[str], turns: Sequence[Turn], contents: Sequence[str], full: str) -> list[Span] | None:

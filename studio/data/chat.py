@@ -1,8 +1,9 @@
 """ChatTokenizer: a conversation becomes text, token ids and the mask of what is trained.
 
 Trained are the assistant's words and the token that ends them, in every turn: from the first token that holds a
-character of the answer to the first token after it that ends a turn. What the template writes between its generation
-prompt and the words (an empty thinking block) is the template's and is not trained; nothing after the end token is.
+character of the answer to the first token after it that ends a turn, and nothing behind that. Where a template's
+generation prompt ends before what it always writes in front of the words (an empty thinking part, a channel's name),
+that belongs to the words: the model has to say it itself.
 """
 
 from __future__ import annotations
@@ -16,14 +17,12 @@ import numpy as np
 from tokenizers import Encoding
 
 from studio.data.answers import AnswerFinder, Span, Turn
-from studio.data.jinja import TemplateError, compiled
+from studio.data.jinja import REFUSALS, compiled
 from studio.data.tokenizer_files import TokenizerFiles
 from studio.errors import InputError
 from studio.plugins import plugin
 from studio.sample import Message, Sample
 
-# What a template's code raises when it cannot spell a conversation: its own refusal, or Python's about a value.
-REFUSALS = (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError)
 NOT_TRAINED = -100
 
 

@@ -15,7 +15,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
-__all__ = ["TemplateError", "compiled"]
+# What a template raises when it cannot spell a conversation: its own refusal, or Python's about a value.
+REFUSALS = (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError)
 
 
 @lru_cache(maxsize=16)
