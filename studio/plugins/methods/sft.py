@@ -10,6 +10,7 @@ LAYOUT = "chat"
 
 def train(job: Any) -> None:
     """Train on next-token cross-entropy over the labelled tokens; `job` is a `studio.engine.job.Job`."""
-    from studio.engine.loop import run
+    from studio.engine import setup
 
-    run(job)
+    setup.trainer(job).train()
+    job.recorder.phase("finished")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from studio.args.fields import Group, NameList, arg
 
 ORDER = 10
@@ -20,3 +23,59 @@ class Arguments(Group):
     use_rslora: bool = arg(False)
     use_dora: bool = arg(False)
     additional_target: NameList = arg([], aliases=("modules_to_save",))
+
+
+def trainable(facts: Any, spec: Any) -> int:
+    """Rank × (in + out) for every target, one number an output for DoRA, and the additional modules whole."""
+    from math import prod
+
+    from studio.plugins.tuners import linears
+
+    total = 0
+    for path, shape in linears(facts):
+        if spec.lora_target in (["all"], ["all-linear"]) or any(f".{path}".endswith(f".{t}") for t in spec.lora_target):
+            # GPT-2's layers are stored as (in, out); rank × sum is the same, DoRA's vector is not told apart here.
+            total += spec.lora_rank * sum(shape) + (shape[0] if spec.use_dora else 0)
+    for name, (shape, _) in facts.tensors.items():
+        if any(f".{name}".rpartition(".")[0].endswith(f".{module}") for module in spec.additional_target):
+            total += prod(shape)
+    return total
+
+
+def attach(model: Any, job: Any) -> Any:
+    """Put the matrices in place: fresh ones, or those of the last adapter in adapter_name_or_path.
+
+    All adapters before the last are merged into the model first; with create_new_adapter the last one too.
+    """
+    from studio.engine import adapters
+    from studio.engine.tuned import Tuned
+
+    spec = job.spec
+    given = [job.adapter_folder(name) for name in spec.adapter_name_or_path]
+    merged, going_on = (given, None) if spec.create_new_adapter or not given else (given[:-1], given[-1])
+    for folder in merged:
+        adapters.load(folder, adapters.attach(model, adapters.read_shape(folder)))
+        adapters.merge(model)
+    shape = _fresh(model, job) if going_on is None else adapters.read_shape(going_on)
+    weights = adapters.attach(model, shape)
+    if going_on is not None:
+        adapters.load(going_on, weights)
+    weights = adapters.moving(model, shape)
+
+    def save(folder: Path) -> None:
+        adapters.save(folder, shape, weights)
+
+    return Tuned(model, weights, save, lambda folder: adapters.load(folder, weights))
+
+
+def _fresh(model: Any, job: Any) -> Any:
+    """The shape of a new adapter; alpha is twice the rank unless it is given."""
+    from studio.engine.adapters import Shape, linear_names
+
+    spec = job.spec
+    targets = spec.lora_target
+    if targets in (["all"], ["all-linear"]):
+        targets = sorted({name.rpartition(".")[2] for name in linear_names(model)})
+    base = str(job.model_folder)
+    return Shape(spec.lora_rank, spec.lora_alpha or 2 * spec.lora_rank, tuple(targets), spec.lora_dropout,
+                 spec.use_rslora, spec.use_dora, tuple(spec.additional_target), base)

@@ -1,0 +1,113 @@
+"""The engine as a program: `python -m studio.engine train <run folder>`; nobody imports it.
+
+Exit code 0: finished, or stopped in good order; 1: failed, and failure.json says why; 2: called wrongly.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+from studio.engine.job import Job
+from studio.engine.ranks import Ranks
+from studio.engine.recorder import Recorder
+from studio.engine.stopping import Stop
+from studio.errors import StopAsked, StudioError, WorkError
+from studio.runs.files import RunFolder
+from studio.workspace import Workspace
+
+VERBS = ("train",)
+
+
+def main(argv: list[str]) -> int:
+    """Do one verb on one run folder; the exit code says how it ended."""
+    if len(argv) != 2 or argv[0] not in VERBS:
+        print(f"usage: python -m studio.engine {'|'.join(VERBS)} RUN_FOLDER", file=sys.stderr)
+        return 2
+    folder = RunFolder(Path(argv[1]).resolve())
+    ranks = Ranks.of_environment()
+    recorder = Recorder(folder, silent=not ranks.first, lang=os.environ.get("STUDIO_LANG", "en"))
+    stop = Stop(folder.stop, recorder.heartbeat)
+    recorder.phase("loading")
+    stop.watch(lambda: recorder.phase("stopped"))
+    code = _guarded(folder, ranks, recorder, stop)
+    _close_orphan(folder, ranks, code)
+    return code
+
+
+def _guarded(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> int:
+    """Train; every way to fail becomes a stable code in failure.json."""
+    try:
+        _train(folder, ranks, recorder, stop)
+        return 0
+    except StopAsked:
+        recorder.phase("stopped")
+        return 0
+    except StudioError as error:
+        recorder.failure(error.code, error.values, error)
+    except KeyboardInterrupt:
+        recorder.phase("stopped")
+        return 0
+    except BaseException as error:
+        if not ranks.alone and stop.asked():
+            recorder.phase("stopped")
+            return 0
+        failed = diagnose(error)
+        recorder.failure(failed.code, failed.values, error)
+    return 1
+
+
+def _train(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> None:
+    from studio.plugins import plugin
+    from studio.specs.frozen import thaw
+
+    spec, _ = thaw(folder.spec)
+    _prepare_process(spec)
+    job = Job(spec, folder, Workspace.at(), recorder, stop, ranks)
+    try:
+        plugin("methods", spec.stage).train(job)
+    finally:
+        ranks.part()
+
+
+def _prepare_process(spec: object) -> None:
+    """What libraries read once, before any of them is imported."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    devices = getattr(spec, "devices", None)
+    if devices:
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices
+    threads = getattr(spec, "cpu_threads", None)
+    if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def diagnose(error: BaseException) -> WorkError:
+    """The stable code of an error that no phase foresaw: out_of_memory, disk_full or unexpected."""
+    text = str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
+        return WorkError("out_of_memory", reason=_first_line(text))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return WorkError("disk_full", path=str(error.filename or ""))
+    if "No space left on device" in text or "File too large" in text:
+        return WorkError("disk_full", path="")
+    return WorkError("unexpected", kind=type(error).__name__, reason=_first_line(text))
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:300] if text.strip() else ""
+
+
+def _close_orphan(folder: RunFolder, ranks: Ranks, code: int) -> None:
+    """Write outcome.json in place of a supervisor that died meanwhile."""
+    if ranks.first:
+        from studio.runs import outcome
+
+        word = "failed" if code else "stopped" if folder.stop.exists() else "finished"
+        outcome.write_if_orphaned(folder, word, exit_code=code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

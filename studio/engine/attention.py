@@ -1,0 +1,107 @@
+"""Attention inside each sequence of a flattened row: the cost is the sum of squared lengths, not the square of the sum.
+
+Registered with transformers as the attention `studio_varlen`. An attention that transformers has no mask function for
+gets no mask at all (masking_utils), which is what is wanted: the layout alone says who sees whom.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+NAME = "studio_varlen"
+
+
+class Layout:
+    """The lengths of the sequences in the row being computed; stays set during backward for recomputation."""
+
+    lengths: tuple[int, ...] = ()
+    cumulative: torch.Tensor | None = None
+
+    @classmethod
+    def set(cls, lengths: tuple[int, ...], device: torch.device) -> None:
+        """Say which sequences the next row holds; their lengths add up to the row's."""
+        cls.lengths = lengths
+        cls.cumulative = None
+        if device.type == "cuda":
+            starts = torch.tensor((0, *lengths), dtype=torch.int32).cumsum(0, dtype=torch.int32)
+            cls.cumulative = starts.to(device, non_blocking=True)
+
+
+def attend(module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
+           attention_mask: Any = None, dropout: float = 0.0, scaling: float | None = None,
+           sliding_window: int | None = None, **more: Any) -> tuple[torch.Tensor, None]:
+    """Causal attention of query `(1, heads, length, dim)` over key and value `(1, kv heads, length, dim)`.
+
+    Returns `(1, length, heads, dim)` as transformers' attention functions do. Raises NotImplementedError for what it
+    does not compute (soft-capped scores, learned sinks, position biases): the probe then takes another way.
+    """
+    if more.get("softcap") is not None or more.get("s_aux") is not None or more.get("position_bias") is not None:
+        raise NotImplementedError("attention variant")
+    if sliding_window is not None and sliding_window >= max(Layout.lengths):
+        sliding_window = None
+    fused = _fused_varlen(query)
+    if fused is not None and sliding_window is None:
+        return fused(query, key, value, dropout, scaling), None
+    grouped = query.shape[1] != key.shape[1]
+    pieces = [_one(q, k, v, dropout, scaling, sliding_window, grouped)
+              for q, k, v in zip(query.split(Layout.lengths, 2), key.split(Layout.lengths, 2),
+                                 value.split(Layout.lengths, 2), strict=True)]
+    return torch.cat(pieces, dim=1), None
+
+
+def _one(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dropout: float, scaling: float | None,
+         window: int | None, grouped: bool) -> torch.Tensor:
+    """One sequence; a window that it outgrows needs a mask of its own."""
+    length = query.shape[2]
+    if window is None or length <= window:
+        out = scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True, scale=scaling,
+                                           enable_gqa=grouped)
+    else:
+        ago = torch.arange(length, device=query.device)
+        ago = ago[:, None] - ago[None, :]
+        out = scaled_dot_product_attention(query, key, value, attn_mask=(ago >= 0) & (ago < window), dropout_p=dropout,
+                                           scale=scaling, enable_gqa=grouped)
+    return out.transpose(1, 2)
+
+
+def _fused_varlen(query: torch.Tensor) -> Any:
+    """A kernel that takes all sequences at once, where this machine has one for these numbers; else None."""
+    if query.device.type != "cuda" or query.dtype not in (torch.float16, torch.bfloat16) or query.shape[-1] > 256:
+        return None
+    return _flash if _has_flash() else None
+
+
+def _has_flash() -> bool:
+    global _FLASH
+    if _FLASH is None:
+        try:
+            import flash_attn  # noqa: F401
+
+            _FLASH = True
+        except ImportError:
+            _FLASH = False
+    return _FLASH
+
+
+_FLASH: bool | None = None
+
+
+def _flash(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dropout: float,
+           scaling: float | None) -> torch.Tensor:
+    """flash-attn's varlen kernel; shapes as `attend`."""
+    from flash_attn import flash_attn_varlen_func
+
+    longest = max(Layout.lengths)
+    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+    return flash_attn_varlen_func(q, k, v, Layout.cumulative, Layout.cumulative, longest, longest, dropout_p=dropout,
+                                  softmax_scale=scaling, causal=True)[None]
+
+
+def register() -> None:
+    """Make `studio_varlen` known to transformers."""
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    ALL_ATTENTION_FUNCTIONS[NAME] = attend

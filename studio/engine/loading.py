@@ -1,0 +1,100 @@
+"""The model, built by transformers' own classes with as little else imported as can be."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from typing import Any
+
+import torch
+
+from studio.engine import lean
+from studio.engine.job import Job
+from studio.engine.numerics import Numbers
+from studio.errors import InputError
+
+_ENDINGS = ("ForCausalLM", "LMHeadModel")
+
+
+def load(job: Job, numbers: Numbers) -> Any:
+    """The model in the numbers it is stored in while training; on its device, nothing trainable yet.
+
+    Raises InputError model_remote_code, model_architecture, model_quantization.
+    """
+    assert job.model_folder is not None
+    lean.transformers()
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    config = json.loads((job.model_folder / "config.json").read_text(encoding="utf-8"))
+    cls = _model_class(config)
+    options = {"dtype": numbers.stored, "use_safetensors": True, "local_files_only": True, **_quantized(job)}
+    attention = {"eager": "eager", "fa2": "flash_attention_2"}.get(job.spec.flash_attn)
+    if attention:
+        options["attn_implementation"] = attention
+    try:
+        model = cls.from_pretrained(str(job.model_folder), **options)
+    except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
+        raise InputError("model_architecture", name=job.spec.model_name_or_path,
+                         architecture=_architecture(config), reason=str(error).splitlines()[0][:200]) from error
+    model.requires_grad_(False)
+    if job.spec.quantization_bit == 4:
+        _cure_4bit(model)
+    return model if job.spec.quantization_bit else model.to(numbers.device)
+
+
+def _architecture(config: dict[str, Any]) -> str:
+    return str((config.get("architectures") or [config.get("model_type")])[0])
+
+
+def _model_class(config: dict[str, Any]) -> Any:
+    """The class of the model; straight from its module where that is plain, else by the Auto classes."""
+    kind, architecture = str(config.get("model_type") or ""), _architecture(config)
+    module = kind.replace("-", "_")
+    if architecture.endswith(_ENDINGS) and module.isidentifier():
+        try:
+            found = getattr(importlib.import_module(f"transformers.models.{module}.modeling_{module}"), architecture, None)
+        except ImportError:
+            found = None
+        if found is not None:
+            return found
+    from transformers import AutoModelForCausalLM
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    if kind not in CONFIG_MAPPING_NAMES:
+        code = "model_remote_code" if config.get("auto_map") else "model_architecture"
+        raise InputError(code, name=kind or architecture, architecture=architecture, reason=f"model_type {kind or '–'}")
+    return AutoModelForCausalLM
+
+
+def _quantized(job: Job) -> dict[str, Any]:
+    """What from_pretrained needs to load into 4 or 8 bits by bitsandbytes."""
+    bits = job.spec.quantization_bit
+    if not bits:
+        return {}
+    from transformers import BitsAndBytesConfig
+
+    compute = torch.bfloat16 if job.spec.compute_type == "bf16" else torch.float32
+    config = BitsAndBytesConfig(load_in_8bit=True) if bits == 8 else BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type=job.spec.quantization_type, bnb_4bit_compute_dtype=compute,
+        bnb_4bit_use_double_quant=job.spec.double_quantization)
+    device = {"": torch.cuda.current_device()} if torch.cuda.is_available() else {"": "cpu"}
+    return {"quantization_config": config, "device_map": device}
+
+
+def _cure_4bit(model: Any) -> None:
+    """Keep bitsandbytes from repacking 4-bit weights for AVX512-BF16 at the first evaluation.
+
+    Afterwards the gradients below the last adapter would be exactly zero and saved weights could be wrong
+    (seen with bitsandbytes 0.50.2 on CPUs with avx512_bf16).
+    """
+    for module in model.modules():
+        if type(module).__name__ == "Linear4bit":
+            module.support_avx512bf16_for_cpu = False
+
+
+def block_list(model: Any) -> tuple[str, Any]:
+    """(name, ModuleList) of the model's layers: the longest list of modules of one kind, e.g. `model.layers`."""
+    lists = [(name, module) for name, module in model.named_modules()
+             if isinstance(module, torch.nn.ModuleList) and len(module)]
+    return max(lists, key=lambda item: (len(item[1]), sum(p.numel() for p in item[1].parameters())))
