@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -106,24 +107,29 @@ def _answers(voice: Voice, to: TextIO, questions: Sequence[tuple[str, str]], *fo
         json.dumps({"messages": [{"role": "user", "content": question}]}, ensure_ascii=False) + "\n"
         for question, _ in questions
     )
-    with tempfile.TemporaryDirectory() as room:
-        asked, errors = Path(room) / "questions.jsonl", Path(tempfile.gettempdir()) / "studio-demo-answers.log"
-        asked.write_text(text, encoding="utf-8")
-        with open(asked, encoding="utf-8") as said, open(errors, "w", encoding="utf-8") as log:
-            command = [sys.executable, "-P", "-m", "studio.engine.answer", *map(str, folders)]
-            child = subprocess.Popen(
-                command, stdin=said, stdout=subprocess.PIPE, stderr=log, cwd=PROJECT, encoding="utf-8"
-            )
-            try:
-                found = _heard(child, voice, to, len(questions))
-            finally:
-                child.kill()
-                child.wait()
+    log = tempfile.NamedTemporaryFile("w+b", prefix="studio-demo-", suffix=".log", delete=False)
+    with log, tempfile.TemporaryFile("w+b") as asked:
+        asked.write(text.encode())
+        asked.seek(0)
+        command = [sys.executable, "-P", "-m", "studio.engine.answer", *map(str, folders)]
+        child = subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, stderr=log, env=_environment(),
+                                 encoding="utf-8")
+        try:
+            found = _heard(child, voice, to, len(questions))
+        finally:
+            child.kill()
+            child.wait()
     if len(found) != len(questions):
-        reason = (errors.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["?"])[-1]
-        raise WorkError("answering_failed", reason=reason, log=str(errors))
-    errors.unlink(missing_ok=True)
+        said = Path(log.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise WorkError("answering_failed", reason=said[-1] if said else "?", log=log.name)
+    Path(log.name).unlink()
     return found
+
+
+def _environment() -> dict[str, str]:
+    """The user's own, in which the studio is found from every folder."""
+    paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"OMP_WAIT_POLICY": "passive", **os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _heard(child: subprocess.Popen[str], voice: Voice, to: TextIO, count: int) -> list[str]:
