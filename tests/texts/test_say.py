@@ -40,7 +40,7 @@ def test_every_problem_has_a_whole_sentence(lang: str, code: str) -> None:
 
 @pytest.mark.parametrize("lang", languages())
 def test_every_error_is_a_whole_sentence(lang: str) -> None:
-    end = re.compile(r"[.?:)}]$" if lang == "en" else r"[。？：）}]$")
+    end = re.compile(r"([.?:)}]|: .*)$" if lang == "en" else r"([。？：）}]|：.*)$")
     assert not [key for key, sentence in sentences(lang).items()
                 if key.startswith("errors.") and not end.search(sentence)]
 
