@@ -16,8 +16,8 @@ from tests.house.test_sentences import placeholders
 
 HAN = "\u3400-\u9fff"
 OTHERS = [lang for lang in languages() if lang != "en"]
-# Keys whose English sentence has Chinese in it by design: the name of a language in its own letters.
-BOTH_SCRIPTS = re.compile(r"(^|\.)(language|languages|lang)(\.|_|$)")
+# Sentences that show the other language on purpose: the name of a language, the demo's task.
+BOTH_SCRIPTS = re.compile(r"(^|\.)(language|languages|lang|demo\.intro)(\.|_|$)")
 LONGEST_LABEL = 30
 
 
