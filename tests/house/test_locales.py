@@ -19,6 +19,8 @@ OTHERS = [lang for lang in languages() if lang != "en"]
 # Sentences that show the other language on purpose: the name of a language, the demo's task.
 BOTH_SCRIPTS = re.compile(r"(^|\.)(language|languages|lang|demo\.intro)(\.|_|$)")
 LONGEST_LABEL = 30
+# Phases about which the state has said everything already.
+SILENT = {"page.phase.finished", "page.phase.stopped", "page.phase.failed"}
 
 
 @cache
@@ -42,7 +44,7 @@ def test_every_language_has_the_same_keys_and_values(lang: str) -> None:
 
 @pytest.mark.parametrize("lang", languages())
 def test_no_sentence_is_empty(lang: str) -> None:
-    assert not [key for key, sentence in sentences(lang).items() if not sentence.strip()]
+    assert not [key for key, sentence in sentences(lang).items() if not sentence.strip() and key not in SILENT]
 
 
 def test_launching_speaks_every_language_too() -> None:
