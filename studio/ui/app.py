@@ -1,0 +1,90 @@
+"""The page as a program: build it, guard it, serve it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+import threading
+import webbrowser
+from typing import Any
+
+import gradio as gr
+
+from studio.errors import InputError
+from studio.texts import say
+from studio.ui.first_page import ASSETS, FirstPage
+from studio.ui.guard import Guard, is_loopback
+from studio.ui.page import Page
+from studio.ui.theme import theme
+from studio.workspace import Workspace
+
+_MOST_PORTS = 50
+
+
+def build(workspace: Workspace, lang: str = "en") -> gr.Blocks:
+    """The page's blocks; nothing is served yet and torch is not imported."""
+    return Page(workspace, lang).blocks
+
+
+def application(workspace: Workspace, host: str = "127.0.0.1", lang: str | None = None,
+                auth: tuple[str, str] | None = None) -> Any:
+    """The whole web application: our guard in front of our first page in front of Gradio."""
+    from fastapi import FastAPI
+
+    page = Page(workspace, lang or "en")
+    page.blocks.queue(default_concurrency_limit=16, max_size=512)
+    inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        inner, page.blocks, path="/", server_name=host, footer_links=[], run_history=False, show_error=False, pwa=False,
+        ssr_mode=False, mcp_server=False, theme=theme(), favicon_path=str(ASSETS / "mark.svg"),
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None})
+    return Guard(FirstPage(inner, page.words, page.lang._id, lang), host, auth)
+
+
+def serve(workspace: Workspace, host: str = "127.0.0.1", port: int = 7860, lang: str | None = None,
+          auth: tuple[str, str] | None = None, open_browser: bool = True) -> int:
+    """Serve the page until interrupted; 0 when it ended in good order.
+
+    Takes the next free port when `port` is taken, and says so. Raises InputError `page_needs_auth` for an address
+    that other machines reach without a login, `port_unusable` when no port can be had.
+    """
+    import uvicorn
+
+    if not is_loopback(host) and not auth:
+        raise InputError("page_needs_auth", host=host)
+    listener = _listen(host, port)
+    spoken = lang or "en"
+    taken = listener.getsockname()[1]
+    if port and taken != port:
+        print(say(spoken, "page.serve.port_taken", port=port, taken=taken), file=sys.stderr, flush=True)
+    app = application(workspace, host, lang, auth)
+    address = f"http://{'localhost' if host in ('0.0.0.0', '::') else f'[{host}]' if ':' in host else host}:{taken}"
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2,
+                                           timeout_keep_alive=65, server_header=False))
+    print(say(spoken, "page.serve.ready", address=address), flush=True)
+    if open_browser:
+        threading.Timer(0.5, webbrowser.open, (address,)).start()
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket on the wanted port or the next free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, min(port + _MOST_PORTS, 65536)) if port else (0,):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, candidate))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                continue
+            raise InputError("port_unusable", host=host, port=candidate, reason=error.strerror or str(error)) from None
+        return listener
+    raise InputError("ports_taken", host=host, port=port, last=port + _MOST_PORTS - 1)

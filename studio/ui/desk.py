@@ -1,0 +1,59 @@
+"""What the handlers of all browser tabs share: the runs, and what can be chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.data import catalogue, model
+from studio.errors import StudioError
+from studio.runs.monitor import Glimpse, shared
+from studio.runs.store import RunStore
+from studio.texts import say
+from studio.workspace import Workspace
+
+
+class Desk:
+    """One per studio; safe to use from many threads."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.store = RunStore(workspace)
+
+    def look(self, name: str | None) -> Glimpse | None:
+        """The run now; None for no name or a run that is gone. All tabs share one reading of its log."""
+        try:
+            return shared(self.store.find(name)).look() if name else None
+        except StudioError:
+            return None
+
+    def live(self) -> list[Any]:
+        """Summaries of the runs at work, newest first."""
+        return [line for line in self.store.summaries() if line.state.is_live]
+
+    def models(self, lang: str) -> list[tuple[str, str]]:
+        """What the model field offers: starter, folders found, models of earlier runs."""
+        found = dict.fromkeys(model.local_models(self.workspace))
+        found.update(dict.fromkeys(line.model for line in self.store.summaries()[:50] if line.model))
+        return [(name, name) for name in found]
+
+    def adapters(self, lang: str) -> list[tuple[str, str]]:
+        """Runs whose adapters a new run can go on from."""
+        kept = [line for line in self.store.summaries()[:100] if line.finetuning_type in ("lora", "prefix", "freeze")
+                and not line.state.is_live and line.step]
+        return [(say(lang, "page.form.none"), ""), *((line.name, line.name) for line in kept)]
+
+    def datasets(self, lang: str) -> list[tuple[str, str]]:
+        """The datasets with their row counts, as the data field offers them."""
+        try:
+            entries = catalogue.Catalogue(self.workspace).entries()
+        except StudioError:
+            return []
+        return [(_with_rows(lang, entry), entry.name) for entry in entries if entry.path and entry.path.exists()]
+
+
+def _with_rows(lang: str, entry: Any) -> str:
+    try:
+        rows = catalogue.count_rows(entry)
+    except StudioError:
+        return str(entry.name)
+    return say(lang, "page.form.dataset_rows", name=entry.name, rows=f"{rows:,}")

@@ -1,0 +1,229 @@
+"""The page put together: top bar, tabs, and which event calls which handler."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import gradio as gr
+
+from studio.specs.train import ARGUMENTS
+from studio.texts import say
+from studio.ui import figure
+from studio.ui.desk import Desk
+from studio.ui.form import Form, read
+from studio.ui.localize import Words
+from studio.ui.markup import Html, tag
+from studio.ui.tabs.runs import RunsTab, sorted_by
+from studio.ui.tabs.train import TrainTab, pulse
+from studio.workspace import Workspace
+
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+_BUSY: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+_TABS = ("train", "runs")
+
+# The page's script calls `studio.go({tab, run})` for links, for back and forward, and says when the page is hidden.
+_BRIDGE = """
+if (window.studio) {
+  studio.go = place => trigger('select', place);
+  studio.hide = hidden => trigger(hidden ? 'blur' : 'focus');
+}
+"""
+
+
+class Page:
+    """Everything that the served page needs to know of its parts."""
+
+    def __init__(self, workspace: Workspace, lang: str = "en") -> None:
+        self.desk = Desk(workspace)
+        self.words = Words(lang)
+        self.form = Form(self.words)
+        with gr.Blocks(title=say(lang, "page.title"), analytics_enabled=False, fill_width=True) as self.blocks:
+            self._put_bar()
+            with gr.Tabs(elem_id="tabs", selected="train") as self.tabs:
+                with self.words(gr.Tab, {"label": "page.tabs.train"}, id="train", elem_id="tab-train") as self.train_tab:
+                    self.train = TrainTab(self.desk, self.words, self.form)
+                with self.words(gr.Tab, {"label": "page.tabs.runs"}, id="runs", elem_id="tab-runs") as self.runs_tab:
+                    self.runs = RunsTab(self.desk, self.words, self.form)
+            self._put_hidden()
+            self._connect()
+
+    def _put_bar(self) -> None:
+        words, form = self.words, self.form
+        with gr.Row(elem_id="bar"):
+            words(gr.HTML, {"value": _brand}, elem_id="brand", js_on_load=None, apply_default_css=False)
+            form.add("model_name_or_path", offered=self.desk.models)
+            form.add("finetuning_type")
+            form.add("adapter_name_or_path", offered=self.desk.adapters)
+            self.pulse = gr.HTML("", elem_id="pulse", js_on_load=None, apply_default_css=False)
+            self.lang = gr.Radio([("中文", "zh"), ("EN", "en")], value=words.lang, show_label=False, container=False,
+                                 elem_id="lang", label="中文 | EN", min_width=110)
+            words(gr.HTML, {"value": _theme_button}, elem_id="theme", js_on_load=None, apply_default_css=False)
+
+    def _put_hidden(self) -> None:
+        self.bridge = gr.HTML("", elem_id="bridge", visible="hidden", js_on_load=_BRIDGE)
+        figure.loader()
+        self.route = gr.Textbox(visible=False)
+        self.tab = gr.Textbox("train", visible=False)
+        self.beat = gr.State("")
+        self.kept = gr.BrowserState({}, storage_key="studio-draft", secret="studio-draft")
+        self.spoken = gr.BrowserState("", storage_key="studio-lang", secret="studio-lang")
+        self.clock = gr.Timer(1.0)
+
+    def _connect(self) -> None:
+        self._connect_words()
+        self._connect_form()
+        self._connect_live()
+        self._connect_runs()
+        self._connect_routes()
+
+    # -- words
+
+    def _connect_words(self) -> None:
+        relabelled = self.lang.input(self._relabel, [self.lang], [*self.words.components, self.spoken], **_QUIET,
+                                     js="lang => (window.studio && studio.speak(lang), [lang])")
+        self._look_after(relabelled)
+        relabelled.then(self._redraw, *self._all_live, **_QUIET)
+
+    def _relabel(self, lang: str) -> list[Any]:
+        return [*self.words.again(lang), lang]
+
+    # -- the form
+
+    def _connect_form(self) -> None:
+        train, form = self.train, self.form
+        edited = gr.on([field.input for field in form.inputs], self._edited, [self.lang, *form.inputs],
+                       [*train.judged, self.kept], trigger_mode="always_last", **_QUIET)
+        del edited
+        kinds = [form.widgets["stage"], form.widgets["finetuning_type"]]
+        gr.on([kind.change for kind in kinds], form.visible, kinds, [row for row, _ in form.scopes], **_QUIET)
+        train.search.input(form.search, [train.search, *kinds], form.searched, trigger_mode="always_last", **_QUIET)
+        filled = train.load.upload(train.read_yaml, [self.lang, train.load], [*form.inputs, train.card, train.marks], **_BUSY)
+        self._look_after(filled, only_filled=True)
+        self._look_after(train.reset.click(lambda: form.fill({}), None, form.inputs, **_QUIET))
+        begun = train.start.click(train.begin, [self.lang, *form.inputs], [*train.judged, train.shown], **_BUSY)
+        shown = begun.success(train.tick, [self.lang, train.shown, train.panel.seen], [*train.panel.outputs, train.shown], **_QUIET)
+        shown.then(None, [train.shown], None, js="run => window.studio && studio.started(run)", **_QUIET)
+        further = gr.on([train.panel.further.click], train.further, [train.shown], form.inputs, **_QUIET)
+        self._look_after(further)
+        further.then(None, None, None, js="() => window.studio && studio.to('arg-model_name_or_path')", **_QUIET)
+
+    def _look_after(self, event: Any, only_filled: bool = False) -> Any:
+        """Chain a look at the form behind an event that has filled it."""
+        follow = event.success if only_filled else event.then
+        return follow(self._edited, [self.lang, *self.form.inputs], [*self.train.judged, self.kept], **_QUIET)
+
+    def _edited(self, lang: str, *values: Any) -> list[Any]:
+        return [*self.train.look(lang, *values), read(values)]
+
+    # -- the live panel
+
+    @property
+    def _all_live(self) -> tuple[list[Any], list[Any]]:
+        """Inputs and outputs of a redraw of everything that shows runs."""
+        runs, train = self.runs, self.train
+        return ([self.lang, train.shown, runs.search, runs.sort, runs.opened],
+                [*train.panel.outputs, self.pulse, *runs.outputs])
+
+    def _redraw(self, lang: str, shown: str, query: str, sort: str, opened: str) -> list[Any]:
+        panel = self.train.panel.show(self.desk.look(shown), lang)
+        return [*panel, pulse(self.desk, lang), *self.runs.refresh(lang, query, sort, opened, "", None)]
+
+    def _connect_live(self) -> None:
+        train, runs = self.train, self.runs
+        self.clock.tick(self._beat, [self.lang, self.tab, train.shown, train.panel.seen, runs.search, runs.sort, runs.opened,
+                                     runs.listed, runs.panel.seen, self.beat],
+                        [*train.panel.outputs, train.shown, *runs.outputs, self.pulse, self.beat], **_QUIET)
+        outputs = [*train.panel.outputs, train.panel.said]
+        train.panel.stop.click(train.ask_stop, [self.lang, train.shown], outputs, **_QUIET)
+        train.panel.resume.click(train.resume, [self.lang, train.shown], outputs, **_BUSY)
+
+    def _beat(self, lang: str, tab: str, shown: str, seen: Any, query: str, sort: str, opened: str, listed: str,
+              run_seen: Any, beat: str) -> list[Any]:
+        """One tick: the tab in sight and the top bar; skips for all that has no news."""
+        train, runs = self.train, self.runs
+        live = train.tick(lang, shown, seen) if tab == "train" else [gr.skip()] * (len(train.panel.outputs) + 1)
+        list_ = runs.refresh(lang, query, sort, opened, listed, run_seen) if tab == "runs" else [gr.skip()] * len(runs.outputs)
+        now = pulse(self.desk, lang)
+        return [*live, *list_, *([gr.skip(), gr.skip()] if now == beat else [now, str(now)])]
+
+    # -- the list of runs
+
+    def _connect_runs(self) -> None:
+        runs, form = self.runs, self.form
+        runs.table.select(self._picked, [runs.opened, runs.sort], [runs.opened, runs.sort], **_QUIET).then(*self._refreshed, **_QUIET)
+        runs.search.input(*self._refreshed, trigger_mode="always_last", **_QUIET)
+        runs.opened.change(None, [runs.opened], None, js="run => window.studio && studio.opened(run)", **_QUIET)
+        outputs = [*runs.panel.outputs, runs.panel.said]
+        runs.panel.stop.click(runs.ask_stop, [self.lang, runs.opened], outputs, **_QUIET)
+        runs.panel.resume.click(runs.resume, [self.lang, runs.opened], outputs, **_BUSY)
+        rename = gr.on([runs.rename.click, runs.name.submit], runs.renamed, [self.lang, runs.opened, runs.name],
+                       [runs.opened, runs.panel.said, runs.name], **_QUIET)
+        removed = runs.remove.click(runs.removed, [self.lang, runs.opened], [runs.opened, runs.panel.said, runs.undo], **_QUIET)
+        undone = runs.undo.select(self._undone, [self.lang], [runs.opened, runs.undo], **_QUIET)
+        closed = runs.close.click(lambda: "", None, [runs.opened], **_QUIET)
+        for event in (rename, removed, undone, closed):
+            event.then(*self._refreshed, **_QUIET)
+        for button, fill in ((runs.duplicate, runs.duplicated), (runs.panel.further, self.train.further)):
+            filled = button.click(fill, [runs.opened], form.inputs, **_QUIET)
+            self._look_after(filled).then(lambda: gr.Tabs(selected="train"), None, [self.tabs], **_QUIET)
+
+    @property
+    def _refreshed(self) -> tuple[Any, list[Any], list[Any]]:
+        runs = self.runs
+        return runs.refresh, [self.lang, runs.search, runs.sort, runs.opened, runs.listed, runs.panel.seen], runs.outputs
+
+    def _picked(self, opened: str, sort: str, event: gr.EventData) -> list[Any]:
+        said = event._data or {}
+        return [said.get("run") or opened, sorted_by(said["sort"], sort) if said.get("sort") else sort]
+
+    def _undone(self, lang: str, event: gr.EventData) -> list[Any]:
+        return self.runs.restored(lang, (event._data or {}).get("undo", ""))
+
+    # -- addresses, back and forward, hidden pages
+
+    def _connect_routes(self) -> None:
+        runs, train = self.runs, self.train
+        for name, tab in (("train", self.train_tab), ("runs", self.runs_tab)):
+            selected = tab.select(lambda name=name: name, None, [self.tab], **_QUIET,
+                                  js=f"() => {{ window.studio && studio.selected('{name}'); return []; }}")
+            if name == "runs":
+                selected.then(*self._refreshed, **_QUIET)
+        place = [self.tabs, self.tab, train.shown, runs.opened]
+        gone = self.bridge.select(self._go, [train.shown, runs.opened], place, **_QUIET)
+        gone.then(self._redraw, *self._all_live, **_QUIET)
+        self.bridge.blur(None, None, [self.clock], js="() => ({__type__: 'update', active: false})", **_QUIET)
+        self.bridge.focus(None, None, [self.clock], js="() => ({__type__: 'update', active: true})", **_QUIET)
+        loaded = self.blocks.load(self._arrive, [self.route, self.kept], [*place, *self.form.inputs], **_QUIET,
+                                  js="(route, kept) => [location.search, kept]")
+        self._look_after(loaded)
+        loaded.then(self._redraw, *self._all_live, **_QUIET)
+
+    def _go(self, shown: str, opened: str, event: gr.EventData) -> list[Any]:
+        said = event._data or {}
+        return self._place(said.get("tab", ""), said.get("run", ""), shown, opened)
+
+    def _place(self, tab: str, run: str, shown: str, opened: str) -> list[Any]:
+        """(tabs, tab, run shown live, run opened) for an address."""
+        tab = tab if tab in _TABS else "runs" if run else "train"
+        shown, opened = (run or shown, opened) if tab == "train" else (shown, run)
+        return [gr.Tabs(selected=tab), tab, shown, opened]
+
+    def _arrive(self, route: str, kept: Any) -> list[Any]:
+        """The place that the address names, and the form as this person left it."""
+        asked = {name: found[0] for name, found in parse_qs((route or "").lstrip("?")).items()}
+        live = self.desk.live()
+        place = self._place(asked.get("tab", ""), asked.get("run", ""), live[0].name if live else "", "")
+        draft = {name: value for name, value in kept.items() if name in ARGUMENTS} if isinstance(kept, dict) else {}
+        fields = self.form.fill(draft) if draft else [gr.skip()] * len(self.form.inputs)
+        return [*place, *fields]
+
+
+def _brand(lang: str) -> Html:
+    return tag("a", tag("i", class_="mark", aria_hidden="true"), tag("strong", say(lang, "page.title")), href="?tab=train", class_="brand")
+
+
+def _theme_button(lang: str) -> Html:
+    name = say(lang, "page.bar.theme")
+    return tag("button", tag("i", aria_hidden="true"), type="button", class_="theme", data_theme_switch=True, title=name,
+               aria_label=name)

@@ -1,0 +1,82 @@
+"""From a Glimpse to figures: plain dictionaries in plotly's own words, no drawing library imported.
+
+Colours are token names (`@series-1`); the page's script puts the colours of the light or dark theme in their place and
+keeps zoom, axis kind and hidden series between updates (`uirevision` is the run's name).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from studio.texts import say
+
+_FONT = 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif'
+
+
+def loss(glimpse: Any, lang: str) -> dict[str, Any]:
+    """Training loss, raw (faint) and smoothed (strong), with the evaluation loss as joined points."""
+    lines = []
+    if glimpse is not None:
+        raw, smooth, evaluation = glimpse.loss, glimpse.smoothed, glimpse.eval_loss
+        lines = [
+            _line(raw, say(lang, "page.plot.raw"), "@series-1", width=1, opacity=0.35),
+            _line(smooth, say(lang, "page.plot.smoothed"), "@series-1", width=2.2),
+            _line(evaluation, say(lang, "page.plot.evaluation"), "@series-2", width=1.6, markers=True),
+        ]
+    return _figure(lines, glimpse, lang, say(lang, "page.plot.loss"), legend=True)
+
+
+def learning_rate(glimpse: Any, lang: str) -> dict[str, Any]:
+    """The learning rate of each step."""
+    title = say(lang, "page.plot.learning_rate")
+    lines = [] if glimpse is None else [_line(glimpse.learning_rate, title, "@series-3", width=1.8)]
+    return _figure(lines, glimpse, lang, title)
+
+
+def gradient(glimpse: Any, lang: str) -> dict[str, Any]:
+    """The gradient's norm of each step."""
+    title = say(lang, "page.plot.grad_norm")
+    lines = [] if glimpse is None else [_line(glimpse.grad_norm, title, "@series-4", width=1.4)]
+    return _figure(lines, glimpse, lang, title)
+
+
+def _line(curve: Any, name: str, colour: str, width: float, opacity: float = 1.0, markers: bool = False) -> dict[str, Any]:
+    """One series; a few points are drawn as points, since a line of one point cannot be seen."""
+    few = len(curve.steps) < 3
+    return {
+        "type": "scatter", "x": list(curve.steps), "y": _rounded(curve.values), "name": name,
+        "mode": "lines+markers" if markers or few else "lines", "opacity": opacity,
+        "line": {"color": colour, "width": width}, "marker": {"color": colour, "size": 6 if markers else 4},
+        "hovertemplate": "%{y:.5g}",
+    }
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _figure(lines: list[dict[str, Any]], glimpse: Any, lang: str, title: str, legend: bool = False) -> dict[str, Any]:
+    drawn = [line for line in lines if line["x"]]
+    axis = {"showline": False, "zeroline": False, "gridcolor": "@line", "gridwidth": 1, "ticks": "", "automargin": True,
+            "tickfont": {"size": 12}, "nticks": 6}
+    layout = {
+        "uirevision": glimpse.name if glimpse is not None else "", "hovermode": "x unified", "showlegend": legend and bool(drawn),
+        "margin": {"l": 52, "r": 12, "t": 10, "b": 40}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": _FONT, "size": 13, "color": "@quiet"},
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        "hoverlabel": {"bgcolor": "@surface", "bordercolor": "@edge", "font": {"color": "@ink", "size": 13}},
+        "xaxis": {**axis, "title": {"text": say(lang, "page.plot.step"), "standoff": 8}, "rangemode": "tozero",
+                  "hoverformat": ",d", "unifiedhovertitle": {"text": say(lang, "page.plot.at_step")}, "showgrid": False},
+        "yaxis": {**axis, "exponentformat": "power"},
+    }
+    if legend:
+        layout["margin"] = {**layout["margin"], "t": 34}
+    if glimpse is not None and glimpse.total:
+        layout["xaxis"]["range"] = [0, glimpse.total]
+    if not drawn:
+        layout["xaxis"] |= {"range": [0, 1], "showticklabels": False}
+        layout["yaxis"] |= {"range": [0, 1], "showticklabels": False}
+        layout["annotations"] = [{"text": say(lang, "page.plot.empty", title=title), "showarrow": False, "xref": "paper",
+                                  "yref": "paper", "x": 0.5, "y": 0.5, "font": {"size": 13, "color": "@quiet"}}]
+    return {"data": drawn, "layout": layout, "name": title}

@@ -1,0 +1,74 @@
+"""One run as it is seen: head with Stop and Resume, curves, log; a tick redraws only what has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.runs.state import State
+from studio.texts import say
+from studio.ui import plots, status
+from studio.ui.figure import Figure
+from studio.ui.localize import Words
+
+
+class RunPanel:
+    """The components of a panel, placed part by part, and the updates that show a Glimpse in them."""
+
+    def __init__(self, words: Words, place: str) -> None:
+        self.words, self.place = words, place
+
+    def put_head(self) -> None:
+        """Name, state, figures, and the buttons that fit the state."""
+        words, place = self.words, self.place
+        with gr.Row(elem_classes=["panel-head"]):
+            self.head = words(gr.HTML, {"value": lambda lang: status.head(None, lang)}, elem_id=f"{place}-head",
+                              js_on_load=None, apply_default_css=False)
+            with gr.Row(elem_classes=["panel-buttons"]):
+                self.stop = words(gr.Button, {"value": "page.run.stop"}, variant="stop", size="md", visible=False,
+                                  elem_id=f"{place}-stop")
+                self.resume = words(gr.Button, {"value": "page.run.resume"}, size="md", visible=False,
+                                    elem_id=f"{place}-resume")
+                self.further = words(gr.Button, {"value": "page.run.further"}, size="md", visible=False,
+                                     elem_id=f"{place}-further")
+        self.said = gr.HTML("", elem_id=f"{place}-said", js_on_load=None, apply_default_css=False, elem_classes=["said"])
+        self.seen = gr.State(None)
+
+    def put_curves(self) -> None:
+        """Loss at large; learning rate and gradient norm beside it."""
+        words, place = self.words, self.place
+        with gr.Row(elem_classes=["plots"]):
+            self.loss = Figure(words, f"{place}-loss", "page.plot.loss", lambda lang: plots.loss(None, lang), tall=True)
+            with gr.Column(elem_classes=["small-plots"]):
+                self.rate = Figure(words, f"{place}-rate", "page.plot.learning_rate",
+                                   lambda lang: plots.learning_rate(None, lang), tall=False)
+                self.norm = Figure(words, f"{place}-norm", "page.plot.grad_norm",
+                                   lambda lang: plots.gradient(None, lang), tall=False)
+
+    def put_log(self) -> None:
+        """The last lines that the run's processes wrote."""
+        self.log = self.words(gr.HTML, {"value": lambda lang: status.log((), lang)}, elem_id=f"{self.place}-log",
+                              js_on_load=None, apply_default_css=False)
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `show` updates, in its order."""
+        return [self.head, self.stop, self.resume, self.further, self.loss.drawing, self.rate.drawing, self.norm.drawing,
+                self.log, self.seen]
+
+    def show(self, glimpse: Any, lang: str, seen: Any = None) -> list[Any]:
+        """Updates for a run's moment; all of them skips when nothing has changed since `seen`."""
+        now = (glimpse.name, glimpse.version, glimpse.state.value, lang) if glimpse is not None else ("", 0, "", lang)
+        if seen is not None and tuple(seen) == now:
+            return [gr.skip()] * len(self.outputs)
+        state = glimpse.state if glimpse is not None else None
+        stop = "page.run.stop_now" if state is State.STOPPING else "page.run.stop"
+        return [
+            status.head(glimpse, lang),
+            gr.update(visible=state is not None and state.is_live, value=say(lang, stop)),
+            gr.update(visible=state is not None and state.is_resumable),
+            gr.update(visible=state is State.FINISHED),
+            plots.loss(glimpse, lang), plots.learning_rate(glimpse, lang), plots.gradient(glimpse, lang),
+            status.log(glimpse.log_tail if glimpse is not None else (), lang), now,
+        ]

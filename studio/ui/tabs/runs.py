@@ -1,0 +1,145 @@
+"""The Runs tab: every run on disk, one of them opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.errors import StudioError
+from studio.runs import start as starting
+from studio.runs import stop as stopping
+from studio.texts import say
+from studio.texts.errors import of_error
+from studio.ui import run_pages
+from studio.ui.desk import Desk
+from studio.ui.form import Form
+from studio.ui.localize import Words
+from studio.ui.markup import Html, tag
+from studio.ui.run_panel import RunPanel
+from studio.ui.tabs.train import acted, settings
+
+# Clicks on a row or a column's head become events that carry the run's or the column's name.
+_CLICKS = """
+element.addEventListener('click', event => {
+  const row = event.target.closest('[data-run], [data-sort], [data-undo]');
+  if (!row || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+  trigger('select', {run: row.dataset.run || '', sort: row.dataset.sort || '', undo: row.dataset.undo || ''});
+});
+"""
+
+
+class RunsTab:
+    """Components and handlers of the tab."""
+
+    def __init__(self, desk: Desk, words: Words, form: Form) -> None:
+        self.desk, self.words, self.form = desk, words, form
+        self.opened, self.sort, self.listed = gr.Textbox("", visible="hidden"), gr.State("-created"), gr.State("")
+        with gr.Row(elem_classes=["runs"]):
+            with gr.Column(elem_classes=["card", "list"], scale=3, elem_id="runs-list"):
+                with gr.Row(elem_classes=["card-head"]):
+                    words(gr.HTML, {"value": lambda lang: tag("h2", say(lang, "page.runs.title"))}, js_on_load=None)
+                    self.search = words(gr.Textbox, {"placeholder": "page.runs.search", "label": "page.runs.search"},
+                                        show_label=False, container=False, max_lines=1, elem_id="runs-search")
+                self.undo = gr.HTML("", elem_id="undo", js_on_load=_CLICKS, apply_default_css=False)
+                self.table = gr.HTML("", elem_id="runs-table", js_on_load=_CLICKS, apply_default_css=False)
+            with gr.Column(elem_classes=["card", "opened"], scale=4, visible=False, elem_id="opened") as self.side:
+                self._put_opened()
+
+    def _put_opened(self) -> None:
+        words = self.words
+        self.panel = RunPanel(words, "run")
+        self.panel.put_head()
+        with gr.Row(elem_classes=["quiet-row"]):
+            self.duplicate = words(gr.Button, {"value": "page.run.duplicate"}, size="sm", elem_id="run-duplicate")
+            self.name = words(gr.Textbox, {"placeholder": "page.run.new_name", "label": "page.run.new_name"},
+                              show_label=False, container=False, max_lines=1, elem_id="run-new-name", min_width=120)
+            self.rename = words(gr.Button, {"value": "page.run.rename"}, size="sm", elem_id="run-rename")
+            self.remove = words(gr.Button, {"value": "page.run.remove"}, size="sm", elem_id="run-remove")
+            self.close = words(gr.Button, {"value": "page.run.close"}, size="sm", elem_id="run-close")
+        with gr.Tabs(elem_id="run-pages"):
+            with words(gr.Tab, {"label": "page.pages.summary"}, id="summary"):
+                self.summary = gr.HTML("", elem_id="run-summary", js_on_load=None, apply_default_css=False)
+            with words(gr.Tab, {"label": "page.pages.curves"}, id="curves"):
+                self.panel.put_curves()
+            with words(gr.Tab, {"label": "page.pages.settings"}, id="settings"):
+                self.settings = gr.HTML("", elem_id="run-settings", js_on_load=None, apply_default_css=False)
+            with words(gr.Tab, {"label": "page.pages.checkpoints"}, id="checkpoints"):
+                self.checkpoints = gr.HTML("", elem_id="run-checkpoints", js_on_load=None, apply_default_css=False)
+            with words(gr.Tab, {"label": "page.pages.log"}, id="log"):
+                self.panel.put_log()
+            with words(gr.Tab, {"label": "page.pages.files"}, id="files"):
+                self.files = gr.HTML("", elem_id="run-files", js_on_load=None, apply_default_css=False)
+
+    @property
+    def pages(self) -> list[Any]:
+        """What belongs to the opened run beside its panel."""
+        return [self.side, self.summary, self.settings, self.checkpoints, self.files]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `refresh` updates, in its order."""
+        return [self.table, self.listed, *self.panel.outputs, *self.pages]
+
+    def refresh(self, lang: str, query: str, sort: str, opened: str, listed: str, seen: Any) -> list[Any]:
+        """The list and the opened run; what has not changed is skipped."""
+        lines = self.desk.store.summaries()
+        table = run_pages.table(lines, query, sort, opened, lang)
+        fresh = [gr.skip(), gr.skip()] if table == listed else [table, str(table)]
+        return [*fresh, *self._opened(lang, opened, seen)]
+
+    def _opened(self, lang: str, name: str, seen: Any) -> list[Any]:
+        glimpse = self.desk.look(name)
+        panel = self.panel.show(glimpse, lang, seen)
+        if glimpse is None:
+            return [*panel, gr.update(visible=False), *[gr.skip()] * 4]
+        if seen is not None and panel[-1] == gr.skip():
+            return [*panel, *[gr.skip()] * len(self.pages)]
+        line = next((line for line in self.desk.store.summaries() if line.name == name), None)
+        folder = self.desk.store.find(name)
+        return [*panel, gr.update(visible=True), run_pages.summary(line, glimpse, folder, lang),
+                run_pages.settings(folder, lang), run_pages.checkpoint_list(folder, lang), run_pages.files(folder, lang)]
+
+    def resume(self, lang: str, opened: str) -> list[Any]:
+        """Go on with the opened run."""
+        return acted(self.desk, self.panel, lang, opened, lambda folder: starting.resume(folder, self.desk.workspace))
+
+    def ask_stop(self, lang: str, opened: str) -> list[Any]:
+        """Ask the opened run to stop, harder each time."""
+        return acted(self.desk, self.panel, lang, opened, stopping.ask)
+
+    def renamed(self, lang: str, opened: str, new: str) -> list[Any]:
+        """(opened, what went wrong, the name field) after a rename."""
+        try:
+            return [self.desk.store.rename(opened, new).name, Html(""), ""]
+        except StudioError as error:
+            return [gr.skip(), _problem(error, lang), gr.skip()]
+
+    def removed(self, lang: str, opened: str) -> list[Any]:
+        """(opened, what went wrong, the undo bar) after a run went into the bin."""
+        try:
+            return ["", Html(""), run_pages.undo(self.desk.store.remove(opened), lang)]
+        except StudioError as error:
+            return [gr.skip(), _problem(error, lang), gr.skip()]
+
+    def restored(self, lang: str, key: str) -> list[Any]:
+        """(opened, the undo bar) after a run came back out of the bin."""
+        try:
+            return [self.desk.store.restore(key).name, Html("")]
+        except StudioError as error:
+            return [gr.skip(), _problem(error, lang)]
+
+    def duplicated(self, opened: str) -> list[Any]:
+        """The opened run's settings in the form, without its name."""
+        return self.form.fill({**settings(self.desk, opened), "output_dir": None})
+
+
+def _problem(error: StudioError, lang: str) -> Html:
+    return tag("p", of_error(lang, error), class_="problem", role="alert")
+
+
+def sorted_by(column: str, now: str) -> str:
+    """The next order when a column's head is pressed: descending first, then ascending."""
+    return column if now == f"-{column}" else f"-{column}"
