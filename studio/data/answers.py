@@ -57,7 +57,7 @@ class AnswerFinder:
 
         The generation prompt ends sooner in templates that let the model open an empty thinking part or a channel
         itself: a model that is to get from the prompt to the words must learn to say that too. White space alone is
-        no opening, and where the generation prompt says something else there is none.
+        no opening; there is none where the generation prompt says something else or the template has none.
         """
         if roles not in self._openings:
             pieces = self.pieces(roles)
@@ -70,10 +70,11 @@ class AnswerFinder:
         if not roles:
             return ""
         try:
-            prompt = self._render(_marks(roles), add_generation_prompt=True).rpartition(mark(len(roles) - 1))[2]
+            asked, plain = (self._render(_marks(roles), add_generation_prompt=one) for one in (True, False))
         except REFUSALS:
             return ""
-        rest = piece[len(prompt):] if piece.startswith(prompt) else ""
+        prompt = asked.rpartition(mark(len(roles) - 1))[2]
+        rest = piece[len(prompt):] if asked != plain and piece.startswith(prompt) else ""
         return rest if rest.strip() else ""
 
     def _words(self, roles: tuple[str, ...], turns: Sequence[Turn], full: str) -> list[Span] | None:

@@ -117,7 +117,7 @@ def _values(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator
             if not window.sees("]"):
                 raise window.broken("Expecting ',' or ']'")
         if not window.finished():
-            raise window.broken("Extra data after the list")
+            raise window.broken("Extra data")
         return
     while not window.finished():
         yield window.value()

@@ -57,10 +57,10 @@ class Replay:
     def render(self, *, messages: Sequence[dict[str, str]], add_generation_prompt: bool = False, **_: Any) -> str:
         """The rendering of one or two turns, with a system text or without, or the beginning of one."""
         contents = [message["content"] for message in messages]
-        if add_generation_prompt:
+        if messages[-1]["role"] == "user":
             if self.prompt is None:
                 raise TemplateError("the generation prompt is not recorded")
-            return "".join(contents) + self.prompt
+            return "".join(contents) + (self.prompt if add_generation_prompt else "")
         roles = "".join(message["role"][0] for message in messages)
         if roles == "ua":
             return _fill(self.one, contents)

@@ -1,0 +1,225 @@
+"""ChatTokenizer against transformers on real tokenizers, and the mask on real templates with any words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from studio.data.chat import ChatTokenizer
+from studio.errors import InputError
+from studio.sample import Message, Sample
+from studio.workspace import PROJECT, Workspace
+from tests.data.replay import SHARED
+
+STARTER = Workspace.at(PROJECT).starter
+REAL = {"starter": STARTER, "qwen2.5": SHARED / "tokenizers/qwen2.5", "minimind": SHARED / "tokenizers/minimind",
+        "chatglm3": SHARED / "tokenizers/chatglm3-hf", "cardputer": SHARED / "models/cardputer-chat-3M"}
+PLAIN = {"stories3M": SHARED / "models/stories3M", "gpt2": SHARED / "tokenizers/gpt2",
+         "zh-poem": SHARED / "models/zh-poem-750K"}
+CONVERSATIONS = [
+    [("user", "13+75=?"), ("assistant", "88")],
+    [("system", "Be brief."), ("user", "你好，  Hi!"), ("assistant", " Hello\n世界 \n"), ("user", "ok"),
+     ("assistant", "😀é\u0301.")],
+    [("user", "a"), ("assistant", "b"), ("user", "c\n\n"), ("assistant", "\td  e"), ("user", "f"), ("assistant", "g!")],
+]
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40).filter(str.strip)
+
+
+def folder_of(name: str) -> Path:
+    folder = {**REAL, **PLAIN}[name]
+    if not folder.is_dir():
+        pytest.skip(f"{folder.name} is absent (../shared/data or data/starter)")
+    return folder
+
+
+def sample(*turns: tuple[str, str]) -> Sample:
+    return Sample(tuple(Message(*turn) for turn in turns))
+
+
+def said(chat: ChatTokenizer, one: Sample, **options: bool) -> list[str]:
+    encoded = chat.encode(one, **options)
+    assert not isinstance(encoded, str), encoded
+    return [chat.decode(encoded.ids[start:end], skip_special_tokens=False) for start, end in encoded.spans]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_rendering_and_ids_equal_those_of_transformers(name):
+    transformers = pytest.importorskip("transformers")
+    folder = folder_of(name)
+    theirs, ours = transformers.AutoTokenizer.from_pretrained(folder), ChatTokenizer.load(folder)
+    for turns in CONVERSATIONS:
+        messages = [{"role": role, "content": content} for role, content in turns]
+        for prompt in (False, True):
+            text = theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt)
+            assert ours.render(messages, add_generation_prompt=prompt) == text
+            ids = theirs.apply_chat_template(messages, add_generation_prompt=prompt, return_dict=False)
+            assert ours.encode_text(text) == list(ids)
+            assert ours.decode(ids) == theirs.decode(ids, skip_special_tokens=True)
+    assert ours.eos_ids[0] == theirs.eos_token_id
+    assert ours.pad_id == theirs.pad_token_id
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_texts_have_the_ids_of_transformers(name):
+    transformers = pytest.importorskip("transformers")
+    folder = folder_of(name)
+    theirs, ours = transformers.AutoTokenizer.from_pretrained(folder), ChatTokenizer.load(folder, "alpaca")
+    for text in ("Hello  world\n\n你好 😀 12345", "<s>x</s> y", ""):
+        assert ours.encode_text(text) == theirs.encode(text, add_special_tokens=False)
+
+
+@pytest.mark.parametrize("name", ["starter", "qwen2.5", "minimind", "cardputer"])
+def test_trained_are_the_words_and_the_end_in_every_turn(name):
+    chat = ChatTokenizer.load(folder_of(name))
+    end = chat.tokenizer.id_to_token(chat.eos_ids[0])
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(WORDS, WORDS, WORDS, WORDS)
+    def holds(first: str, one: str, second: str, two: str) -> None:
+        texts = said(chat, sample(("user", first), ("assistant", one), ("user", second), ("assistant", two)))
+        kept = [chat.decode(chat.encode_text(text), False) for text in (one, two)]  # what the vocabulary can hold
+        assert [text.removesuffix(end).strip() for text in texts] == [text.strip() for text in kept]
+        assert all(text.endswith(end) for text in texts)
+
+    holds()
+
+
+@pytest.mark.parametrize("name", ["chatglm3", "stories3M", "zh-poem", "gpt2"])
+@pytest.mark.parametrize("template", ["chatml", "alpaca"])
+def test_named_templates_train_words_and_end_with_any_tokenizer(name, template):
+    chat = ChatTokenizer.load(folder_of(name), template)
+    end = chat.tokenizer.id_to_token(chat.eos_ids[0])
+    answers = ["红 12, 蓝。", "青"] if name == "zh-poem" else ["red 12, blue.", "teal"]
+    texts = said(chat, sample(("user", "Name two colours."), ("assistant", answers[0]), ("user", "more"),
+                              ("assistant", answers[1])))
+    kept = [chat.decode(chat.encode_text(answer), False) for answer in answers]  # what the vocabulary can hold
+    assert [text.strip() for text in texts] == [answer + end for answer in kept]
+
+
+def test_a_template_without_an_end_gets_the_end_token():
+    chat = ChatTokenizer.load(folder_of("chatglm3"))
+    texts = said(chat, sample(("user", "Hi"), ("assistant", "Hello"), ("user", "And?"), ("assistant", "Bye")))
+    assert texts == ["Hello", "Bye</s>"]
+
+
+def test_thinking_is_learned_where_the_template_keeps_it():
+    chat = ChatTokenizer.load(folder_of("minimind"))
+    thought = "<think>\nadd\n</think>\n\n88"
+    assert said(chat, sample(("user", "13+75"), ("assistant", thought))) == [thought + "<|im_end|>"]
+    respaced = said(chat, sample(("user", "13+75"), ("assistant", "<think>add</think>88")))
+    assert respaced == [thought + "<|im_end|>"]
+
+
+def test_thinking_that_a_template_drops_from_history_is_not_looked_for(tmp_path):
+    folder = own_template(tmp_path, "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if loop.last %}{{ m.content }}"
+                                    "{% else %}{{ m.content.split('</think>')[-1] | trim }}{% endif %}<|im_end|>\n"
+                                    "{% endfor %}")
+    chat = ChatTokenizer.load(folder)
+    texts = said(chat, sample(("user", "a"), ("assistant", "<think>x</think>\n\n1"), ("user", "b"),
+                              ("assistant", "<think>y</think>\n\n2")))
+    assert texts == ["1<|im_end|>", "<think>y</think>\n\n2<|im_end|>"]
+
+
+def test_an_answer_that_cannot_be_found_is_a_reason_not_a_guess(tmp_path):
+    folder = own_template(tmp_path, "{% for m in messages %}{{ m.content | upper | replace('A', 'b') }}{% endfor %}")
+    assert ChatTokenizer.load(folder).encode(sample(("user", "x"), ("assistant", "a longer answer"))) == "mask_unfound"
+
+
+def test_a_template_that_refuses_a_conversation_is_a_reason(tmp_path):
+    folder = own_template(tmp_path, "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}"
+                                    "{% endif %}{{ m.content }}<|im_end|>{% endfor %}")
+    chat = ChatTokenizer.load(folder)
+    assert chat.encode(sample(("system", "s"), ("user", "x"), ("assistant", "y"))) == "template_refused"
+    assert said(chat, sample(("user", "x"), ("assistant", "y"))) == ["y<|im_end|>"]
+
+
+def test_options_choose_everything_or_the_last_answer():
+    chat = ChatTokenizer.load(folder_of("starter"))
+    one = sample(("user", "Hi"), ("assistant", "Hello"), ("user", "And?"), ("assistant", "Bye"))
+    assert said(chat, one, mask_history=True) == ["Bye<|im_end|>"]
+    assert said(chat, one, train_on_prompt=True) == [chat.render(one.messages)]
+
+
+def test_a_long_row_is_cut_and_one_without_room_for_an_answer_is_a_reason():
+    chat = ChatTokenizer.load(folder_of("starter"))
+    one = sample(("user", "Hi"), ("assistant", "word " * 100))
+    whole = chat.encode(one)
+    first = whole.spans[0][0]
+    cut = chat.encode(one, cutoff_len=first + 3)
+    assert cut.cut and len(cut.ids) == first + 3 and cut.spans == [(first, first + 3)]
+    assert (cut.labels[first:] == cut.ids[first:]).all() and (cut.labels[:first] == -100).all()
+    assert chat.encode(one, cutoff_len=first) == "prompt_too_long"
+
+
+def test_a_default_system_text_comes_first_unless_the_row_has_its_own():
+    chat = ChatTokenizer.load(folder_of("starter"), default_system="Be kind.")
+    assert "Be kind." in chat.render([Message("user", "Hi")])
+    assert "Be kind." not in chat.render([Message("system", "Own."), Message("user", "Hi")])
+
+
+def test_no_template_is_one_clear_refusal():
+    with pytest.raises(InputError) as refused:
+        ChatTokenizer.load(folder_of("stories3M"))
+    assert refused.value.code == "template_missing"
+
+
+def test_padding_falls_back_and_says_to_what(tmp_path):
+    assert ChatTokenizer.load(folder_of("starter")).pad[1] == "pad"
+    without = own_template(tmp_path, "{{ messages[0].content }}", pad_token=None)
+    chat = ChatTokenizer.load(without)
+    assert chat.pad[1] in ("unk", "eos") and chat.pad_id == chat.pad[0]
+
+
+def test_no_end_token_is_one_clear_refusal(tmp_path):
+    folder = own_template(tmp_path, "{% for m in messages %}{{ m.content }}{% endfor %}", eos_token=None)
+    with pytest.raises(InputError) as refused:
+        ChatTokenizer.load(folder)
+    assert refused.value.code == "eos_missing"
+
+
+@pytest.mark.parametrize("broken", ["{% for m in messages %}", "{{ messages.nowhere.else }}"])
+def test_a_template_that_does_not_work_is_one_clear_refusal(tmp_path, broken):
+    with pytest.raises(InputError) as refused:
+        ChatTokenizer.load(own_template(tmp_path, broken))
+    assert refused.value.code == "template_broken"
+
+
+def test_a_template_cannot_leave_its_sandbox(tmp_path):
+    escape = "{{ ''.__class__.__mro__[1].__subclasses__() }}{{ messages[0].content }}"
+    with pytest.raises(InputError) as refused:
+        ChatTokenizer.load(own_template(tmp_path, escape))
+    assert refused.value.code == "template_broken"
+
+
+def test_templates_in_a_list_or_a_file_of_their_own_are_found(tmp_path):
+    folder = own_template(tmp_path, None, chat_template=[{"name": "tool_use", "template": "tools"},
+                                                         {"name": "default", "template": "D{{ messages[0].content }}"}])
+    assert ChatTokenizer.load(folder).render([Message("user", "x")]) == "Dx"
+    (folder / "chat_template.jinja").write_text("F{{ messages[0].content }}", encoding="utf-8")
+    assert ChatTokenizer.load(folder).render([Message("user", "x")]) == "Fx"
+
+
+@pytest.mark.parametrize(("files", "code"), [((), "tokenizer_missing"), (("tokenizer.model",), "tokenizer_slow"),
+                                             (("tokenizer.json",), "tokenizer_broken")])
+def test_a_folder_without_a_usable_tokenizer_is_one_clear_refusal(tmp_path, files, code):
+    for name in files:
+        (tmp_path / name).write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        ChatTokenizer.load(tmp_path, "chatml")
+    assert refused.value.code == code
+
+
+def own_template(folder: Path, template: str | None, **changes: object) -> Path:
+    """The starter's tokenizer with another template or other settings."""
+    target = folder / "model"
+    target.mkdir()
+    shutil.copy(folder_of("starter") / "tokenizer.json", target)
+    config = json.loads((STARTER / "tokenizer_config.json").read_text(encoding="utf-8"))
+    config |= {"chat_template": template, **changes}
+    (target / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+    return target
