@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from studio.errors import InputError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
-RECIPES = (".yaml", ".yml", ".json")
+_FLAG = re.compile(r"-|[A-Za-z_][\w.-]*=")
 
 
 def work(call: Call) -> int:
@@ -38,7 +39,7 @@ def checked(call: Call, workspace: Workspace) -> Any:
     from studio.specs.train import ARGUMENTS
 
     words, errors, recipe = list(call.words), list(_wrong_name(call, workspace)), {}
-    if words and not words[0].startswith("-") and ("=" not in words[0] or Path(words[0]).suffix in RECIPES):
+    if words and not _FLAG.match(words[0]):
         try:
             recipe = _recipe(Path(words.pop(0)))
         except InputError as error:

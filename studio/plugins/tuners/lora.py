@@ -26,11 +26,15 @@ class Arguments(Group):
 
 
 def trainable(facts: Any, spec: Any) -> int:
-    """Rank × (in + out) for every target, one number an output for DoRA, and the additional modules whole."""
+    """Rank × (in + out) for every target, one number an output for DoRA, and the additional modules whole.
+
+    Raises InputError lora_target_nothing for a target that is no module of the model.
+    """
     from math import prod
 
     from studio.plugins.tuners import linears
 
+    _refuse_strangers(facts, spec)
     total = 0
     for path, shape in linears(facts):
         if spec.lora_target in (["all"], ["all-linear"]) or any(f".{path}".endswith(f".{t}") for t in spec.lora_target):
@@ -40,6 +44,20 @@ def trainable(facts: Any, spec: Any) -> int:
         if any(f".{name}".rpartition(".")[0].endswith(f".{module}") for module in spec.additional_target):
             total += prod(shape)
     return total
+
+
+def _refuse_strangers(facts: Any, spec: Any) -> None:
+    """Look for each target among the modules that the weight files name; the engine looks again, at the model."""
+    from studio.errors import InputError
+    from studio.plugins.tuners import linears
+
+    if spec.lora_target in (["all"], ["all-linear"]) or (spec.adapter_name_or_path and not spec.create_new_adapter):
+        return
+    modules = {f".{name}".rpartition(".")[0] for name in facts.tensors}
+    for target in spec.lora_target:
+        if not any(module.endswith(f".{target}") for module in modules):
+            names = sorted({path.rpartition(".")[2] for path, _ in linears(facts)})
+            raise InputError("lora_target_nothing", target=target, names=", ".join(names))
 
 
 def attach(model: Any, job: Any) -> Any:
