@@ -66,7 +66,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.delenv("STUDIO_ROOT", raising=False)
     found = Bench(tmp_path / "root")
     yield found
-    for record in [*found.workspace.saves.glob("*/process.json"), *found.workspace.saves.glob("*/attempts/*/process.json")]:
+    saves = found.workspace.saves
+    for record in [*saves.glob("*/process.json"), *saves.glob("*/attempts/*/process.json")]:
         process = read_json(record) or {}
         supervisor = Identity.read(process.get("supervisor"))
         family.end(str(process.get("token") or ""), term_seconds=0)

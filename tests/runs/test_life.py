@@ -97,7 +97,8 @@ def test_a_killed_engine_is_a_failure_with_the_signals_name(bench, waiting) -> N
     assert outcome.read(folder)["signal"] == "SIGKILL"
 
 
-@pytest.mark.parametrize("kind, code, name", [("crashes", None, "SIGSEGV"), ("exits_three", 3, None), ("fails", 1, None)])
+@pytest.mark.parametrize("kind, code, name", [("crashes", None, "SIGSEGV"), ("exits_three", 3, None),
+                                              ("fails", 1, None)])
 def test_an_engine_that_fails_by_itself_says_how(bench, waiting, kind, code, name) -> None:
     folder = bench.started(kind)
     waiting(lambda: ended(folder))
@@ -306,8 +307,8 @@ def test_a_hangup_does_nothing_and_the_engine_does_not_inherit_deafness(bench, w
     at = step(folder)
     waiting(lambda: step(folder) > at + 5)
     assert state_of(folder) is State.RUNNING
-    ignored = [line for line in Path(f"/proc/{bench.identity(folder, 'engine').pid}/status").read_text().splitlines()
-               if line.startswith("SigIgn")][0]
+    status = Path(f"/proc/{bench.identity(folder, 'engine').pid}/status").read_text()
+    ignored = next(line for line in status.splitlines() if line.startswith("SigIgn"))
     assert not int(ignored.split()[1], 16) & (1 << (signal.SIGHUP - 1) | 1 << (signal.SIGTERM - 1))
 
 
