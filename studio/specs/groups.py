@@ -21,7 +21,6 @@ class ModelArguments(Group):
     model_revision: Text = arg("main")
     adapter_name_or_path: NameList = arg([], path=True, aliases=("checkpoint_dir",))
     create_new_adapter: bool = arg(False)
-    trust_remote_code: bool = arg(False)
     quantization_bit: int | None = arg(None, choices=(4, 8))
     quantization_type: Text = arg("nf4", choices=("nf4", "fp4"))
     double_quantization: bool = arg(True)

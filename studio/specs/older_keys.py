@@ -63,7 +63,8 @@ ANYWAY: dict[str, tuple[Any, ...]] = {
     "rope_scaling": (None,), "reward_model": (None,), "ref_model": (None,), "tokenized_path": (None,),
     "tool_format": (None,), "mix_strategy": ("concat", None), "loraplus_lr_ratio": (None,), "torch_compile": (False,),
     "label_smoothing_factor": (0, None), "fsdp": (None, "", []), "fsdp_config": (None,), "deepspeed": (None, ""),
-    "use_cpu": (False,), "no_cuda": (False,), "print_param_status": (False,), "disable_version_check": (True, False),
+    "use_cpu": (False,), "no_cuda": (False,), "trust_remote_code": (True, False),
+    "print_param_status": (False,), "disable_version_check": (True, False),
 }
 
 # Features that belong to the field and are not in the studio yet; those in ANYWAY are refused with other values.
