@@ -14,7 +14,10 @@ def of_problem(lang: str, problem: Problem) -> str:
     """One sentence: what is wrong, the value, what is allowed, what to do."""
     key = f"arguments.{problem.field}.label"
     label = say(lang, key) if has(lang, key) else problem.field
-    return say(lang, f"problems.{problem.code}", field=problem.field, label=label, **_shown(lang, problem.values))
+    sentence = f"problems.{problem.code}"
+    if not has(lang, sentence):  # what a value names was refused elsewhere: the same sentence, beside the field
+        sentence = f"errors.{problem.code}"
+    return say(lang, sentence, field=problem.field, label=label, **_shown(lang, problem.values))
 
 
 def of_error(lang: str, error: StudioError) -> str:

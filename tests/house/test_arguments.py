@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 
 import pytest
 
@@ -14,6 +15,7 @@ ACTING = ("data", "engine", "runs", "plugins")
 FILES = {"studio/specs/schedule.py", "studio/specs/auto.py"}
 
 
+@cache
 def acted_on() -> set[str]:
     """Every attribute that is read, and every name that is looked up as text, where runs are done."""
     found = set()

@@ -63,3 +63,8 @@ def test_an_error_with_problems_says_each_on_its_line() -> None:
 
 def test_curly_brackets_in_a_value_are_harmless() -> None:
     assert "{x}" in of_error("en", InputError("file_missing", path="{x}"))
+
+
+def test_a_problem_met_on_the_way_speaks_the_sentence_of_its_error() -> None:
+    problem = Problem("run_unknown", "adapter_name_or_path", {"name": "x"})
+    assert of_problem("en", problem) == of_error("en", InputError("run_unknown", name="x"))
