@@ -74,9 +74,9 @@ def loads(text: str) -> Any:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 0
         lines = text.splitlines()
-        if line and line <= len(lines) and "\t" in lines[line - 1]:
+        line = min(mark.line + 1, len(lines)) if mark else 0
+        if line and "\t" in lines[line - 1]:
             raise InputError("yaml_tab", line=line) from None
         raise InputError("yaml_syntax", line=line, reason=error.problem or "") from None
     except yaml.YAMLError as error:
