@@ -6,6 +6,7 @@ rows at once never disturb each other. Everything here may be deleted at any tim
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from studio.data.tokens import RowWriter, opened
 from studio.errors import WorkError
 
 MOST_KEPT = 40
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ROWS, COUNTS = "rows.arrow", "counts.json"
 Fill = Callable[[RowWriter], Counts]
 
@@ -63,7 +65,7 @@ def _make(kept: Path, fill: Fill) -> tuple[Any, Counts]:
         raise _refused(kept.parent, error) from error
     try:
         made = _filled(aside, fill)
-        if kept.exists():
+        if _read(kept) is None:
             shutil.rmtree(kept, ignore_errors=True)
         try:
             aside.rename(kept)
@@ -89,7 +91,7 @@ def _filled(folder: Path, fill: Fill) -> tuple[Any, Counts]:
 
 
 def _refused(folder: Path, error: OSError) -> WorkError:
-    if error.errno == 28 or "No space" in str(error):
+    if error.errno in FULL:
         return WorkError("disk_full", path=str(folder))
     return WorkError("cache_not_writable", path=str(folder), reason=error.strerror or str(error))
 

@@ -98,6 +98,13 @@ def inspect(folder: Path) -> ModelFacts:
                       bytes=sum(path.stat().st_size for path in weights), **figures)
 
 
+def vocabulary(folder: Path) -> int:
+    """How many token ids the model has rows for; 0 when its configuration does not say."""
+    path = folder / "config.json"
+    config = _object(path) if path.is_file() else {}
+    return next((config[name] for name in NAMES["vocab"] if isinstance(config.get(name), int)), 0)
+
+
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():

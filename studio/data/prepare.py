@@ -17,11 +17,13 @@ from studio.data import cache, reading
 from studio.data.catalogue import Catalogue, Entry
 from studio.data.chat import ChatTokenizer
 from studio.data.counts import Counts, together
+from studio.data.model import vocabulary
 from studio.data.tokens import RowWriter, TokenRows
 from studio.errors import InputError, StopAsked
 from studio.plugins import kinds, plugin
 from studio.plugins.formats import Unusable
 from studio.sample import Sample
+from studio.specs.schedule import held_out
 from studio.workspace import Workspace
 
 VERSION = 1
@@ -46,7 +48,7 @@ def prepare(spec: Any, workspace: Workspace, model: Path, *, write_cache: bool =
 
     `on_progress(done, total)` hears rows read, `total` is an estimate from bytes; both callbacks are called every
     chunk. Raises InputError (datasets, templates, tokenizers, cutoff_below_prompt), WorkError (cache_not_writable,
-    disk_full) and StopAsked.
+    disk_full) and StopAsked; tokenizer_too_large when the tokenizer is another model's.
     """
     catalogue = Catalogue(workspace, spec.dataset_dir)
     evaluated = spec.eval_dataset if spec.eval_strategy != "no" else []
@@ -59,6 +61,9 @@ def prepare(spec: Any, workspace: Workspace, model: Path, *, write_cache: bool =
     job.finished()
     counts = together(counts for _, counts in train)
     rows = TokenRows([table for table, _ in train])
+    known = vocabulary(model)
+    if known and rows.largest_id() >= known:
+        raise InputError("tokenizer_too_large", path=str(model), tokens=rows.largest_id() + 1, value=known)
     fingerprints = {name: _fingerprint(entry) for name, entry in chosen.items()}
     if apart:
         return Prepared(rows, TokenRows([table for table, _ in apart]), counts, fingerprints)
@@ -69,11 +74,9 @@ def prepare(spec: Any, workspace: Workspace, model: Path, *, write_cache: bool =
 
 def _split(rows: int, spec: Any) -> tuple[np.ndarray, np.ndarray]:
     """The places of the rows to train on and of those held out, each ascending; decided by the seed alone."""
-    from studio.specs.schedule import held_out
-
     order = np.random.default_rng(spec.seed).permutation(rows)
-    held = held_out(rows, spec.val_size) if spec.eval_strategy != "no" else 0
-    return np.sort(order[held:]), np.sort(order[:held])
+    taken = held_out(rows, spec.val_size) if spec.eval_strategy != "no" else 0
+    return np.sort(order[taken:]), np.sort(order[:taken])
 
 
 class _Job:

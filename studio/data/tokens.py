@@ -33,6 +33,10 @@ class TokenRows:
         chunk = int(np.searchsorted(self._starts, at, side="right")) - 1
         return self._chunks[chunk].row(at - int(self._starts[chunk]))
 
+    def largest_id(self) -> int:
+        """The largest token id in the files of these rows, -1 without rows."""
+        return max((int(chunk.ids.max(initial=-1)) for chunk in self._chunks), default=-1)
+
     def select(self, places: np.ndarray) -> TokenRows:
         """The rows at these places, in this order, over the same files."""
         found = object.__new__(TokenRows)
