@@ -34,9 +34,9 @@ def _argument(lang: str, a: Argument) -> str:
     if bounds := _bounds(lang, a):
         facts.append(_row(lang, "bounds", bounds))
     if a.choices:
-        names = [say(lang, "reference.choice", value=choice, name=say(lang, f"choices.{a.name}.{choice}"))
-                 for choice in a.choices]
-        facts.append(_row(lang, "choices", listed(lang, names)))
+        spelled = [say(lang, "reference.choice", value=choice, name=say(lang, f"choices.{a.name}.{choice}"))
+                   for choice in a.choices]
+        facts.append(_row(lang, "choices", listed(lang, spelled)))
     for fact, names in (("stages", a.stages), ("tuners", a.tuners), ("aliases", a.aliases)):
         if names:
             facts.append(_row(lang, fact, _code(lang, names)))
