@@ -71,7 +71,8 @@ def forecast(spec: Any, workspace: Workspace) -> Forecast:
     seconds, was_measured = _seconds(spec, workspace, facts, trainable, plan, rows, eval_rows, batches, length)
     return Forecast(
         rows, eval_rows, plan.total, plan.total / plan.steps_per_epoch, seconds, was_measured,
-        trainable if facts else None, facts.parameters if facts else None, _memory(spec, facts, trainable, length) if facts else None,
+        trainable if facts else None,
+        facts.parameters if facts else None, _memory(spec, facts, trainable, length) if facts else None,
         free_memory(spec.devices), _disk(spec, facts, trainable, plan) if facts else None,
         resolve(spec, facts.parameters if facts else None).learning_rate)
 
