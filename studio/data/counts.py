@@ -42,6 +42,6 @@ def together(many: Iterable[Counts]) -> Counts:
     skipped: Counter[str] = Counter()
     for counts in found:
         skipped.update(counts.skipped)
-    return Counts(*(sum(getattr(counts, name) for counts in found) for name in ("read", "used")), dict(skipped),
-                  *(sum(getattr(counts, name) for counts in found)
-                    for name in ("cut", "tokens", "trained_tokens", "held_out")))
+    return Counts(sum(one.read for one in found), sum(one.used for one in found), dict(skipped),
+                  sum(one.cut for one in found), sum(one.tokens for one in found),
+                  sum(one.trained_tokens for one in found), sum(one.held_out for one in found))

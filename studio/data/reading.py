@@ -35,7 +35,8 @@ def rows(path: Path, at: Callable[[int], None] | None = None) -> Iterator[Any]:
         raise InputError("dataset_file_type", path=path.name, kinds=", ".join(KINDS))
     try:
         with open(path, encoding=_encoding(path), errors="replace", newline="") as file:
-            position = (lambda: at(file.buffer.tell())) if at else (lambda: None)
+            raw: Any = file.buffer
+            position = (lambda: at(raw.tell())) if at else (lambda: None)
             if kind == ".csv":
                 yield from _csv(path, file, position)
             elif kind == ".jsonl" or _one_a_line(file):

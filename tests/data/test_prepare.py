@@ -223,7 +223,8 @@ def _on_a_full_disk(root: str, name: str, answer) -> None:
 def test_a_disk_that_is_full_is_one_clear_sentence_and_leaves_nothing(workspace):
     ours, theirs = multiprocessing.Pipe()
     name = data(workspace, "d", pairs(3000))
-    process = multiprocessing.get_context("fork").Process(target=_on_a_full_disk, args=(str(workspace.root), name, theirs))
+    fork = multiprocessing.get_context("fork")
+    process = fork.Process(target=_on_a_full_disk, args=(str(workspace.root), name, theirs))
     process.start()
     assert ours.poll(60), "no answer"
     assert ours.recv() == ("disk_full", [])

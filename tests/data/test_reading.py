@@ -36,7 +36,8 @@ def test_json_lines_are_read_under_both_names(tmp_path, name, newline):
 
 def test_rows_larger_than_the_window_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "CHUNK", 7)
-    rows = [{"instruction": "x" * size, "output": [1, 2, {"é": size}]} for size in (0, 3, 50, 500)] + [12345678, "ab", None]
+    rows = [{"instruction": "x" * size, "output": [1, 2, {"é": size}]} for size in (0, 3, 50, 500)]
+    rows += [12345678, "ab", None]
     assert read(tmp_path, "a.json", json.dumps(rows, indent=1)) == rows
 
 
@@ -72,8 +73,8 @@ def test_a_character_cut_at_the_end_of_the_file_does_no_harm(tmp_path):
 
 
 def test_other_bytes_are_refused(tmp_path):
-    for name, content, code in (("a.json", b"[\xff\xff\xff\xff]", "dataset_encoding"), ("a.txt", b"x", "dataset_file_type"),
-                                ("a.parquet", b"PAR1", "dataset_file_type")):
+    for name, content, code in (("a.json", b"[\xff\xff\xff\xff]", "dataset_encoding"),
+                                ("a.txt", b"x", "dataset_file_type"), ("a.parquet", b"PAR1", "dataset_file_type")):
         with pytest.raises(InputError) as refused:
             read(tmp_path, name, content)
         assert refused.value.code == code

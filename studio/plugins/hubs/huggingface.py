@@ -38,9 +38,18 @@ def fetch(name: str, revision: str, target: Path, on_progress: Progress | None =
                           tqdm_class=_reporter(on_progress))
         shutil.rmtree(part / ".cache", ignore_errors=True)
         part.rename(target)
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except StudioError:
+        raise
+    except Exception as error:
+        if not isinstance(error, HfHubHTTPError | OSError | ValueError) and not _of_the_network(error):
+            raise
         raise _refused(error, name, revision, endpoint, target) from error
     return target
+
+
+def _of_the_network(error: Exception) -> bool:
+    """Whether the HTTP library of the hub's client raised it; which one that is depends on the client's version."""
+    return type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests")
 
 
 def _refuse_pickles(name: str, revision: str, endpoint: str) -> None:
