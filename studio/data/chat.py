@@ -117,7 +117,8 @@ class ChatTokenizer:
     @cached_property
     def eos_ids(self) -> tuple[int, ...]:
         """Every id that ends an answer; the first is appended where a template writes none."""
-        known = [one for one in (self._id("eos_token"), *self.files.end_ids) if one is not None and one < self.vocabulary]
+        said = (self._id("eos_token"), *self.files.end_ids)
+        known = [one for one in said if one is not None and one < self.vocabulary]
         return tuple(dict.fromkeys([*known, *self._template_ends(set(known))]))
 
     @cached_property

@@ -45,7 +45,7 @@ class ModelFacts:
     bytes: int
 
 
-def locate(name: str, workspace: Workspace) -> Path | None:
+def locate(name: str, workspace: Workspace, revision: str = "main") -> Path | None:
     """The folder of a model: `starter`, a path, or a name below models/; None for a hub name that is not here yet.
 
     Raises InputError model_missing for what is neither.
@@ -53,7 +53,7 @@ def locate(name: str, workspace: Workspace) -> Path | None:
     if name == STARTER:
         return workspace.starter
     path = Path(name).expanduser()
-    for folder in (path, workspace.root / path, workspace.models / path, download_folder(name, workspace)):
+    for folder in (path, workspace.root / path, workspace.models / path, download_folder(name, workspace, revision)):
         if folder.is_dir():
             return folder.resolve()
     if HUB_NAME.fullmatch(name):
@@ -61,9 +61,10 @@ def locate(name: str, workspace: Workspace) -> Path | None:
     raise InputError("model_missing", name=name)
 
 
-def download_folder(name: str, workspace: Workspace) -> Path:
-    """Where a model of the hub lands: models/<organisation>--<name>."""
-    return workspace.models / name.replace("/", "--")
+def download_folder(name: str, workspace: Workspace, revision: str = "main") -> Path:
+    """Where a model of the hub lands: models/<organisation>--<name>, with @<revision> when it is another than main."""
+    suffix = "" if revision == "main" else "@" + re.sub(r"[^\w.-]", "-", revision)
+    return workspace.models / (name.replace("/", "--") + suffix)
 
 
 def local_models(workspace: Workspace) -> list[str]:

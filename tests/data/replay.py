@@ -18,8 +18,8 @@ from jinja2 import TemplateError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 RECORDINGS = SHARED / "template_renderings.json"
-SPECIAL = re.compile(r"<BOS>|<EOS>|<PAD>|<UNK>|<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|<(?:start|end)_of_turn>|<seed:\w+>"
-                     r"|\[/?(?:INST|SYSTEM_PROMPT)\]|<\|[^<>\s]{1,30}\|>|<\|?turn\|?>|<sep>")
+SPECIAL = re.compile(r"<BOS>|<EOS>|<PAD>|<UNK>|<\|[^<>|\s]{1,40}\|>|<｜[^<>｜]{1,40}｜>|<(?:start|end)_of_turn>"
+                     r"|<seed:\w+>|\[/?(?:INST|SYSTEM_PROMPT)\]|<\|[^<>\s]{1,30}\|>|<\|?turn\|?>|<sep>")
 
 
 def recordings() -> dict[str, Any]:

@@ -80,10 +80,12 @@ def test_a_row_that_teaches_nothing_says_why(row, formatting, reason):
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is absent")
 @pytest.mark.parametrize(("name", "wanted"), [
-    ("instruct/alpaca_data_head2000.json", {"used": 1996, "empty_answer": 4}), ("instruct/cet_oaast_sft_zh.json", {"used": 689}),
+    ("instruct/alpaca_data_head2000.json", {"used": 1996, "empty_answer": 4}),
+    ("instruct/cet_oaast_sft_zh.json", {"used": 689}),
     ("instruct/adgen_dev.json", {"used": 1070}), ("instruct/fastchat_dummy_conversation.json", {"used": 500}),
     ("instruct/lf_v1_sft_demo.jsonl", {"used": 500}), ("instruct/firefly_dummy_data.jsonl", {"used": 33}),
-    ("instruct/hk_terms_zh.json", {"used": 151, "no_question": 1}), ("messy/toyhom_gbk_内科_head1500.csv", {"used": 1500}),
+    ("instruct/hk_terms_zh.json", {"used": 151, "no_question": 1}),
+    ("messy/toyhom_gbk_内科_head1500.csv", {"used": 1500}),
     ("instruct/mgpt_medical_sft_head500.jsonl", {"used": 500}), ("instruct/cet_self_cognition.json", {"used": 80})])
 def test_real_files_are_recognised_and_counted(name, wanted):
     found: Counter[str] = Counter()

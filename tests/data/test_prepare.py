@@ -172,7 +172,8 @@ def test_a_dataset_that_teaches_nothing_is_one_clear_sentence(workspace, rows, v
 
 def test_an_empty_file_and_comparisons_are_refused(workspace):
     (workspace.data / "none.json").write_bytes(b"")
-    for name, code in (("none", "dataset_empty"), ("preferences", "dataset_is_ranking"), ("plain", "dataset_file_type")):
+    codes = {"none": "dataset_empty", "preferences": "dataset_is_ranking", "plain": "dataset_file_type"}
+    for name, code in codes.items():
         with pytest.raises(InputError) as refused:
             prepare(spec(name), workspace, STARTER)
         assert refused.value.code == code
