@@ -60,7 +60,8 @@ class TrainingArguments(Group):
 
     num_train_epochs: float = arg(3.0, gt=0, le=10_000, basic=True)
     learning_rate: float | None = arg(None, gt=0, le=10, basic=True, aliases=("lr",))
-    per_device_train_batch_size: int = arg(8, ge=1, le=65_536, basic=True)
+    per_device_train_batch_size: int = arg(8, ge=1, le=65_536, basic=True,
+                                           aliases=("per_gpu_train_batch_size",))
     gradient_accumulation_steps: int = arg(1, ge=1, le=65_536, basic=True)
     max_steps: int = arg(-1, ge=-1)
     seed: int = arg(42, ge=0, le=2**32 - 1)
@@ -93,7 +94,7 @@ class SavingArguments(Group):
     logging_steps: int = arg(5, ge=1)
     eval_strategy: Text = arg("steps", choices=("steps", "epoch", "no"), aliases=("evaluation_strategy",))
     eval_steps: int | None = arg(None, ge=1)
-    per_device_eval_batch_size: int = arg(16, ge=1, le=65_536)
+    per_device_eval_batch_size: int = arg(16, ge=1, le=65_536, aliases=("per_gpu_eval_batch_size",))
     save_strategy: Text = arg("steps", choices=("steps", "epoch", "no"))
     save_steps: int | None = arg(None, ge=1)
     save_total_limit: int | None = arg(3, ge=1)
@@ -109,7 +110,7 @@ class HardwareArguments(Group):
     group = "hardware"
 
     compute_type: Text = arg("auto", choices=("auto", "bf16", "fp16", "fp32"))
-    gradient_checkpointing: bool | None = arg(None)
+    gradient_checkpointing: bool | None = arg(None, aliases=("activation_checkpointing",))
     flash_attn: Text = arg("auto", choices=("auto", "sdpa", "eager", "fa2"))
     launcher: Text = arg("auto", choices=("auto", *kinds("launchers")))
     nproc_per_node: int | None = arg(None, ge=1, le=1024)

@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.args.fields import Argument, Kind
 from studio.errors import Problem
-from studio.specs.older_keys import ANY, ANYWAY, CONVERTED, NOT_YET, REMEDIES, VALUES, VALUES_NOT_YET, true
+from studio.specs.older_keys import ANY, ANYWAY, CONVERTED, NOT_YET, OFF, REMEDIES, VALUES, VALUES_NOT_YET, true
 
 _EITHER_LENGTH = 512  # what ChatGLM-Efficient-Tuning takes for the length that is not given
 
@@ -76,13 +76,13 @@ def _today(name: str, value: Any, a: Argument) -> Any:
         return []
     if value is None and a.kind is Kind.DICT:
         return {}
-    if isinstance(value, str | bool | None):
+    if isinstance(value, str | bool | None):  # others may not be hashed
         return VALUES.get(name, {}).get(value, value)
     return value
 
 
 def _done_anyway(key: str, value: Any) -> bool:
-    usual = ANYWAY.get(key, ())
+    usual = ANYWAY.get(key, OFF)
     return ANY in usual or value in usual
 
 

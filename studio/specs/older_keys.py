@@ -20,6 +20,7 @@ def true(value: Any) -> bool:
 CONVERTED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "disable_gradient_checkpointing": ("gradient_checkpointing", lambda on: not true(on)),
     "resume_lora_training": ("create_new_adapter", lambda on: not true(on)),
+    "adafactor": ("optim", lambda on: "adafactor" if true(on) else None),
     "neat_packing": ("packing", lambda on: True if true(on) else None),  # packing here never mixes rows
 }
 
@@ -33,6 +34,7 @@ VALUES: dict[str, dict[Any, Any]] = {
     "finetuning_type": {"p_tuning": "prefix"},
     "learning_rate": {"auto": None},
     "template": {None: "own"},
+    "packing": {None: False},
     "flash_attn": {"disabled": "eager"},
     "eval_strategy": {False: "no", "none": "no"},
     "save_strategy": {False: "no", "none": "no"},
@@ -53,7 +55,8 @@ ANYWAY: dict[str, tuple[Any, ...]] = {
     "tokenizer_name": (None,), "config_name": (None,), "cache_dir": (None,), "use_auth_token": (False, None),
     "split": ("train",), "group_by_length": (True, False), "ignore_pad_token_for_loss": (True,),
     "source_prefix": (None, ""), "eval_num_beams": (None, 1), "resume_from_checkpoint": (None, False),
-    "enable_thinking": (None,), "quantization_method": ("bnb", "bitsandbytes", None), "upcast_layernorm": (True, False),
+    "enable_thinking": (True, None), "quantization_method": ("bnb", "bitsandbytes", None),
+    "upcast_layernorm": (True, False),
     "save_safetensors": (True,), "push_to_hub": (False,), "metric_for_best_model": ("loss", "eval_loss", None),
     "greater_is_better": (False, None), "streaming": (False,), "pure_bf16": (False,), "use_unsloth": (False,),
     "use_galore": (False,), "use_apollo": (False,), "use_badam": (False,), "use_muon": (False,),
@@ -64,10 +67,25 @@ ANYWAY: dict[str, tuple[Any, ...]] = {
     "tool_format": (None,), "mix_strategy": ("concat", None), "loraplus_lr_ratio": (None,), "torch_compile": (False,),
     "label_smoothing_factor": (0, None), "fsdp": (None, "", []), "fsdp_config": (None,), "deepspeed": (None, ""),
     "use_cpu": (False,), "no_cuda": (False,), "trust_remote_code": (True, False),
+    # of transformers' own training arguments
+    "gradient_checkpointing_kwargs": (ANY,), "activation_checkpointing_kwargs": (ANY,), "log_on_each_node": (ANY,),
+    "log_level_replica": (ANY,), "eval_do_concat_batches": (ANY,), "eval_use_gather_object": (ANY,),
+    "eval_accumulation_steps": (ANY,), "eval_delay": (0, None), "prediction_loss_only": (ANY,),
+    "skip_memory_metrics": (ANY,), "ddp_bucket_cap_mb": (ANY,), "ddp_broadcast_buffers": (ANY,),
+    "ddp_static_graph": (ANY,), "ddp_backend": (ANY,), "dataloader_drop_last": (False,),
+    "dataloader_persistent_workers": (ANY,), "dataloader_prefetch_factor": (ANY,), "dataloader_in_order": (ANY,),
+    "dataloader_multiprocessing_context": (ANY,), "local_rank": (ANY,), "length_column_name": (ANY,),
+    "train_sampling_strategy": ("random", "group_by_length"), "torch_empty_cache_steps": (ANY,), "use_cache": (ANY,),
+    "enable_jit_checkpoint": (ANY,), "restore_callback_states_from_checkpoint": (ANY,), "fp16_opt_level": (ANY,),
+    "half_precision_backend": (ANY,), "fp16_backend": (ANY,), "logging_nan_inf_filter": (ANY,), "project": (ANY,),
+    "use_reentrant_gc": (ANY,), "offload_folder": (ANY,), "use_kv_cache": (ANY,),
     "print_param_status": (False,), "disable_version_check": (True, False),
 }
 
-# Features that belong to the field and are not in the studio yet; those in ANYWAY are refused with other values.
+# What says "off" or "nothing", whatever feature it is said of.
+OFF: tuple[Any, ...] = (None, False, "", [], {})
+
+# Features that belong to the field and are not in the studio yet, refused unless they are off.
 NOT_YET: frozenset[str] = frozenset({
     # methods to come
     "pref_beta", "pref_ftx", "pref_loss", "dpo_label_smoothing", "simpo_gamma", "kto_chosen_weight",
@@ -91,8 +109,27 @@ NOT_YET: frozenset[str] = frozenset({
     "export_device", "export_legacy_format", "export_quantization_bit", "export_quantization_dataset",
     "export_hub_model_id", "hub_model_id", "hub_strategy", "hub_token", "hf_hub_token", "ms_hub_token", "run_name",
     "swanlab_project", "swanlab_run_name", "swanlab_mode", "ray_run_name", "ray_storage_path", "ray_num_workers",
-    "resources_per_worker", "placement_strategy", "moe_aux_loss_coef", "mixture_of_depths", "use_kv_cache", "fp8",
-    "logging_nan_inf_filter", "save_on_each_node", "torch_compile_backend", "tf32",
+    "resources_per_worker", "placement_strategy", "moe_aux_loss_coef", "mixture_of_depths", "fp8",
+    "adapter_folder", "new_special_tokens_config", "init_special_tokens", "use_unsloth_gc", "upcast_lmhead_output",
+    "use_v1_kernels", "om_hub_token", "quantization_device_map", "image_do_pan_and_scan", "crop_to_patches",
+    "use_audio_in_video", "audio_sampling_rate", "export_quantization_nsamples", "export_quantization_maxlen",
+    "vllm_max_lora_rank", "vllm_config", "sglang_maxlen", "sglang_mem_fraction", "sglang_tp_size", "sglang_config",
+    "sglang_lora_backend", "use_kt", "kt_weight_path", "kt_expert_checkpoint_path", "kt_use_lora_experts",
+    "kt_lora_expert_num", "kt_lora_expert_intermediate_size", "preserve_thinking", "pref_bco_weight", "ld_alpha",
+    "galore_proj_type", "apollo_proj", "apollo_proj_type", "apollo_scale_type", "apollo_scale_front",
+    "badam_start_block", "swanlab_workspace", "swanlab_api_key", "swanlab_logdir", "swanlab_lark_webhook_url",
+    "swanlab_lark_secret", "use_mca", "use_hyper_parallel", "hyper_parallel_args", "use_asft_loss", "asft_alpha",
+    "use_eaft_loss", "eaft_alpha", "ray_init_kwargs", "master_addr", "master_port", "enable_torch_profiler",
+    "profiler_output_dir", "profile_modules", "fp8_backend", "fp8_enable_fsdp_float8_all_gather",
+    "optim_target_modules", "bf16_full_eval", "fp16_full_eval", "torch_compile_mode", "use_liger_kernel",
+    "liger_kernel_config", "trackio_space_id", "eval_on_start", "include_for_metrics", "batch_eval_metrics",
+    "include_inputs_for_metrics", "hub_private_repo", "hub_always_push", "hub_revision", "push_to_hub_token",
+    "push_to_hub_model_id", "push_to_hub_organization", "ignore_data_skip", "accelerator_config",
+    "parallelism_config", "label_names", "debug", "use_ipex", "use_mps_device", "jit_mode_eval",
+    "dispatch_batches", "split_batches", "past_index", "mp_parameters", "sharded_ddp", "torchdynamo",
+    "sortish_sampler", "generation_max_length", "generation_num_beams", "generation_config", "profiler_wait_steps",
+    "profiler_warmup_steps", "profiler_active_steps", "profiler_repeat", "profiler_record_shapes",
+    "profiler_profile_memory", "profiler_with_stack", "save_on_each_node", "torch_compile_backend", "tf32",
 })
 
 # today's key: values of the field that the studio does not have yet; a value that is a choice by now is taken.

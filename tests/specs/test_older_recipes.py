@@ -109,6 +109,9 @@ def test_flags_of_chatglm_efficient_tuning_run_as_they_are() -> None:
     ({"optim": "adamw_hf"}, {"optim": "adamw_torch"}),
     ({"early_stopping_steps": 3}, {"early_stopping_patience": 3}),
     ({"lora_r": 4, "lora_rank": 4}, {"lora_rank": 4}),
+    ({"activation_checkpointing": True}, {"gradient_checkpointing": True}),
+    ({"packing": None}, {"packing": False}),
+    ({"per_gpu_train_batch_size": 2}, {"per_device_train_batch_size": 2}),
     ({"flash_attn": "disabled"}, {"flash_attn": "eager"}),
 ])
 def test_older_names_and_values_are_taken(old: dict[str, Any], today: dict[str, Any]) -> None:
@@ -140,6 +143,12 @@ def test_a_feature_that_is_not_there_is_refused_by_its_own_sentence(key: str) ->
     with pytest.raises(SpecError) as caught:
         train.check({key: 1})
     assert of_error("en", caught.value).startswith(f"{key} is 1; the studio cannot do that yet.")
+
+
+@pytest.mark.parametrize("key", sorted(NOT_YET))
+def test_a_feature_that_is_off_asks_for_nothing(key: str) -> None:
+    for value in (None, False, ""):
+        assert train.changed(train.check({key: value})) == {}
 
 
 @pytest.mark.parametrize("name", sorted(VALUES_NOT_YET))
