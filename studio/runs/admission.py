@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def _model(spec: Any, workspace: Workspace) -> Iterator[Problem]:
     yield from problems
     if not problems:
         tuner = plugin("tuners", spec.finetuning_type)
-        field = {"lora": "lora_target", "freeze": "freeze_trainable_modules"}.get(spec.finetuning_type, "finetuning_type")
+        fields = {"lora": "lora_target", "freeze": "freeze_trainable_modules"}
+        field = fields.get(spec.finetuning_type, "finetuning_type")
         yield from _said(field, lambda: tuner.trainable(inspect(folder), spec))
     yield from _said("template", lambda: ChatTokenizer.load(folder, spec.template, spec.default_system))
 
@@ -71,7 +73,11 @@ def _model(spec: Any, workspace: Workspace) -> Iterator[Problem]:
 def _datasets(spec: Any, workspace: Workspace) -> Iterator[Problem]:
     for field in ("dataset", "eval_dataset"):
         for name in getattr(spec, field):
-            yield from _said(field, lambda name=name: Catalogue(workspace, spec.dataset_dir).entry(name))
+            yield from _said(field, partial(_entry, spec, workspace, name))
+
+
+def _entry(spec: Any, workspace: Workspace, name: str) -> Any:
+    return Catalogue(workspace, spec.dataset_dir).entry(name)
 
 
 def _adapters(spec: Any, workspace: Workspace) -> Iterator[Problem]:

@@ -33,8 +33,9 @@ class Identity:
         if not isinstance(value, dict):
             return None
         pid, birth, host = value.get("pid"), value.get("birth"), value.get("host")
-        whole = isinstance(pid, int) and pid > 0 and isinstance(birth, str) and isinstance(host, str)
-        return cls(pid, birth, host) if whole else None
+        if isinstance(pid, int) and pid > 0 and isinstance(birth, str) and isinstance(host, str):
+            return cls(pid, birth, host)
+        return None
 
     def as_json(self) -> dict[str, Any]:
         """The fields for `process.json`."""

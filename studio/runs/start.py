@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from studio.workspace import PROJECT, Workspace
 
 _READY_SECONDS = 60.0
 _LEAVE_SECONDS = 3.0
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def start(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None) -> None:
@@ -53,13 +54,13 @@ def resume(folder: RunFolder, workspace: Workspace, command: Sequence[str] | Non
         if state is State.FINISHED:
             raise InputError("run_finished", name=folder.name)
         _end_stragglers(folder)
-        moved = _put_away(folder)
+        moved: list[tuple[Path, Path]] = []
         try:
+            _put_away(folder, moved)
             _launch(folder, workspace, command, lock)
-        except (InputError, WorkError):
-            for old, new in reversed(moved):
-                os.replace(new, old)
-            raise
+        except (StudioError, OSError) as error:
+            _put_back(folder, moved)
+            raise refusal(error, folder.path) if isinstance(error, OSError) else error from None
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def _take(lock: int, folder: RunFolder) -> None:
 
 def refusal(error: OSError, path: Path) -> StudioError:
     """What the disk said, as an error with a sentence."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in _NO_ROOM:
         return WorkError("disk_full", path=str(path))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError("saves_not_writable", path=str(path))
@@ -129,15 +130,18 @@ def environment(spec: Any, workspace: Workspace) -> dict[str, str]:
 def _launch(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None, lock: int) -> None:
     spec, _ = frozen.thaw(folder.spec)
     command = list(command or engine_command(spec, folder))
-    os.pwrite(lock, b"starting", 0)
     try:
+        os.pwrite(lock, b"starting", 0)
         answer = _spawn(folder, workspace.root, command, environment(spec, workspace), lock)
     except OSError as error:
         raise refusal(error, folder.path) from None
     finally:
         os.ftruncate(lock, 0)
     if answer != "ok":
-        raise WorkError("run_not_started", name=folder.name, reason=answer or "?")
+        number, _, reason = answer.partition(" ")
+        if number.isdigit() and int(number) in _NO_ROOM:
+            raise refusal(OSError(int(number), reason), folder.path)
+        raise WorkError("run_not_started", name=folder.name, reason=reason or "?")
 
 
 def _spawn(folder: RunFolder, root: Path, command: list[str], env: Mapping[str, str], lock: int) -> str:
@@ -178,16 +182,27 @@ def _end_stragglers(folder: RunFolder) -> None:
         family.end(token)
 
 
-def _put_away(folder: RunFolder) -> list[tuple[Path, Path]]:
-    """Move the last attempt's records; the outcome last, so that a reader never finds the run lost between."""
+def _put_away(folder: RunFolder, moved: list[tuple[Path, Path]]) -> None:
+    """Move the last attempt's records, noting each as it is moved.
+
+    The outcome goes last, so that a reader never finds the run lost in between.
+    """
     records = [path for path in (folder.process, folder.progress, folder.failure, folder.stop, folder.outcome)
                if path.exists()]
     if not records:
-        return []
+        return
     done = [int(path.name) for path in folder.attempts.glob("*") if path.name.isdigit()]
     room = folder.attempts / str(max(done, default=0) + 1)
     room.mkdir(parents=True)
-    moved = [(path, room / path.name) for path in records]
-    for old, new in moved:
-        os.replace(old, new)
-    return moved
+    for path in records:
+        os.replace(path, room / path.name)
+        moved.append((path, room / path.name))
+
+
+def _put_back(folder: RunFolder, moved: list[tuple[Path, Path]]) -> None:
+    """Undo `_put_away`: the records at their places, and no empty room left."""
+    for old, new in reversed(moved):
+        os.replace(new, old)
+    for room in [*folder.attempts.glob("*"), folder.attempts]:
+        with suppress(OSError):  # what is not empty stays
+            room.rmdir()

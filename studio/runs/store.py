@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from studio.data import model
 from studio.errors import InputError
 from studio.runs import names
 from studio.runs.files import RunFolder, write_atomically
@@ -78,7 +79,7 @@ class RunStore:
         path = Path(name.strip() or ".")
         folder = (path if len(path.parts) > 1 else self.workspace.saves / path).absolute()
         inside = Path(os.path.normpath(folder)).parent == self.workspace.saves.absolute()
-        if inside and not folder.name.startswith(".") and folder.is_dir():
+        if inside and not folder.name.startswith(".") and _is_folder(folder):
             return RunFolder(Path(os.path.normpath(folder)))
         near = difflib.get_close_matches(path.name, self._names(), 1, 0.3)
         raise InputError("run_unknown_near" if near else "run_unknown", name=name, nearest=near[0] if near else "")
@@ -187,6 +188,13 @@ def _moved(path: Path, target: Path) -> Path:
     return target
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # a name that no file system would take
+
+
 def _binned(path: Path) -> Binned:
     original, _, stamp = path.name.rpartition("~")
     return Binned(path.name, original, int(stamp) / 1000 if stamp.isdigit() else 0.0, path)
@@ -211,10 +219,5 @@ def _root(text: str) -> str:
 
 def _parameters(spec: Any, workspace: Workspace) -> int | None:
     """How large the model is; None when it is not on this machine. Raises InputError when it is there and broken."""
-    try:
-        from studio.data import model
-    except ImportError:
-        return None
-
     folder = model.locate(spec.model_name_or_path, workspace)
     return None if folder is None else int(model.inspect(folder).parameters)

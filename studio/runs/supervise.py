@@ -177,7 +177,7 @@ def main(argv: list[str]) -> int:
     try:
         supervisor.begin()
     except OSError as error:
-        answer = str(error).encode()
+        answer = f"{error.errno or 0} {error}".encode()
     _tolerant(os.write, ready, answer)
     os.close(ready)
     if not supervisor.engine:

@@ -232,6 +232,7 @@ def test_a_start_that_fails_leaves_the_run_as_it_was(bench, waiting) -> None:
     with pytest.raises(WorkError):
         resume(folder, bench.workspace, ["/nowhere/python"])
     assert state_of(folder) is State.FAILED
+    assert not folder.attempts.exists()
 
 
 def test_a_stop_is_orderly_first(bench, waiting) -> None:
