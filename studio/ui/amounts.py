@@ -48,7 +48,13 @@ def loss(value: float | None) -> str:
 def share(part: float, whole: float) -> str:
     """A percentage with two significant digits."""
     percent = 100 * part / whole if whole else 0
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
+    return (
+        f"{percent:.0f} %"
+        if percent >= 10 or percent == 0
+        else f"{percent:.1f} %"
+        if percent >= 1
+        else f"{percent:.2g} %"
+    )
 
 
 def moment(when: float) -> str:

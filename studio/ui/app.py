@@ -27,8 +27,9 @@ def build(workspace: Workspace, lang: str = "en") -> gr.Blocks:
     return Page(workspace, lang).blocks
 
 
-def application(workspace: Workspace, host: str = "127.0.0.1", lang: str | None = None,
-                auth: tuple[str, str] | None = None) -> Any:
+def application(
+    workspace: Workspace, host: str = "127.0.0.1", lang: str | None = None, auth: tuple[str, str] | None = None
+) -> Any:
     """The whole web application: our guard in front of our first page in front of Gradio."""
     from fastapi import FastAPI
 
@@ -36,14 +37,31 @@ def application(workspace: Workspace, host: str = "127.0.0.1", lang: str | None 
     page.blocks.queue(default_concurrency_limit=16, max_size=512)
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
-        inner, page.blocks, path="/", server_name=host, footer_links=[], run_history=False, show_error=False, pwa=False,
-        ssr_mode=False, mcp_server=False, theme=theme(), favicon_path=str(ASSETS / "mark.svg"),
-        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None})
+        inner,
+        page.blocks,
+        path="/",
+        server_name=host,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        pwa=False,
+        ssr_mode=False,
+        mcp_server=False,
+        theme=theme(),
+        favicon_path=str(ASSETS / "mark.svg"),
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
+    )
     return Guard(FirstPage(inner, page.words, page.lang._id, lang), host, auth)
 
 
-def serve(workspace: Workspace, host: str = "127.0.0.1", port: int = 7860, lang: str | None = None,
-          auth: tuple[str, str] | None = None, open_browser: bool = True) -> int:
+def serve(
+    workspace: Workspace,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    lang: str | None = None,
+    auth: tuple[str, str] | None = None,
+    open_browser: bool = True,
+) -> int:
     """Serve the page until interrupted; 0 when it ended in good order.
 
     Takes the next free port when `port` is taken, and says so. Raises InputError `page_needs_auth` for an address
@@ -60,8 +78,16 @@ def serve(workspace: Workspace, host: str = "127.0.0.1", port: int = 7860, lang:
         print(say(spoken, "page.serve.port_taken", port=port, taken=taken), file=sys.stderr, flush=True)
     app = application(workspace, host, lang, auth)
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else f'[{host}]' if ':' in host else host}:{taken}"
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2,
-                                           timeout_keep_alive=65, server_header=False))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=65,
+            server_header=False,
+        )
+    )
     print(say(spoken, "page.serve.ready", address=address), flush=True)
     if open_browser:
         threading.Timer(0.5, webbrowser.open, (address,)).start()

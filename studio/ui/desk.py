@@ -38,8 +38,11 @@ class Desk:
 
     def adapters(self, lang: str) -> list[tuple[str, str]]:
         """Runs whose adapters a new run can go on from."""
-        kept = [line for line in self.store.summaries()[:100] if line.finetuning_type in ("lora", "prefix", "freeze")
-                and not line.state.is_live and line.step]
+        kept = [
+            line
+            for line in self.store.summaries()[:100]
+            if line.finetuning_type in ("lora", "prefix", "freeze") and not line.state.is_live and line.step
+        ]
         return [(say(lang, "page.form.none"), ""), *((line.name, line.name) for line in kept)]
 
     def datasets(self, lang: str) -> list[tuple[str, str]]:

@@ -17,9 +17,18 @@ from studio.ui.desk import Desk
 from studio.ui.markup import Html, tag
 
 # The first word of an error's code: the field beside which it stands.
-_BESIDE = {"name": "output_dir", "model": "model_name_or_path", "dataset": "dataset", "adapter": "adapter_name_or_path",
-           "template": "template", "cutoff": "cutoff_len", "lora": "lora_target", "freeze": "freeze_trainable_modules",
-           "catalogue": "dataset", "device": "devices"}
+_BESIDE = {
+    "name": "output_dir",
+    "model": "model_name_or_path",
+    "dataset": "dataset",
+    "adapter": "adapter_name_or_path",
+    "template": "template",
+    "cutoff": "cutoff_len",
+    "lora": "lora_target",
+    "freeze": "freeze_trainable_modules",
+    "catalogue": "dataset",
+    "device": "devices",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,9 @@ class Verdict:
     @property
     def card(self) -> Html:
         """The words of the card."""
-        return summary.troubles(self.wrong, self.lang) if self.wrong else summary.card(self.spec, self.forecast, self.lang)
+        return (
+            summary.troubles(self.wrong, self.lang) if self.wrong else summary.card(self.spec, self.forecast, self.lang)
+        )
 
     @property
     def marks(self) -> Html:
@@ -60,7 +71,9 @@ def judge(draft: Mapping[str, Any], lang: str, desk: Desk) -> Verdict:
     try:
         spec = train.check(draft)
     except SpecError as error:
-        return Verdict(lang, draft, wrong=tuple((problem.field, of_problem(lang, problem)) for problem in error.problems))
+        return Verdict(
+            lang, draft, wrong=tuple((problem.field, of_problem(lang, problem)) for problem in error.problems)
+        )
     try:
         return Verdict(lang, draft, spec, forecast(spec, desk.workspace), name=desk.store.suggest_name(spec))
     except StudioError as error:

@@ -21,11 +21,15 @@ class Figure:
     def __init__(self, words: Words, name: str, title: str, empty: Callable[[str], dict[str, Any]], tall: bool) -> None:
         self.name = name
         with gr.Column(elem_id=f"figure-{name}", elem_classes=["figure", "tall" if tall else "low"]):
-            words(gr.HTML, {"value": lambda lang: _head(lang, name, title)}, js_on_load=None)
+            words(gr.HTML, {"value": lambda lang: _head(lang, name, title)}, js_on_load=None, apply_default_css=False)
             self.drawing = words(
-                gr.HTML, {"value": empty}, html_template='<div class="drawing" role="img"></div>',
-                js_on_load="window.studio && studio.figure(element, props, watch);", elem_classes=["canvas"],
-                apply_default_css=False)
+                gr.HTML,
+                {"value": empty},
+                html_template='<div class="drawing" role="img"></div>',
+                js_on_load="window.studio && studio.figure(element, props, watch);",
+                elem_classes=["canvas"],
+                apply_default_css=False,
+            )
 
 
 def loader() -> None:
@@ -38,6 +42,16 @@ _TOOLS = ("log", "whole", "full", "save")
 
 
 def _head(lang: str, name: str, title: str) -> Html:
-    tools = [tag("button", say(lang, f"page.plot.tool_{tool}"), type="button", class_="tool", data_tool=tool,
-                 data_figure=name, aria_pressed="false" if tool == "log" else None) for tool in _TOOLS]
+    tools = [
+        tag(
+            "button",
+            say(lang, f"page.plot.tool_{tool}"),
+            type="button",
+            class_="tool",
+            data_tool=tool,
+            data_figure=name,
+            aria_pressed="false" if tool == "log" else None,
+        )
+        for tool in _TOOLS
+    ]
     return tag("div", tag("h3", say(lang, title)), tag("span", *tools, class_="tools"), class_="figure-head")

@@ -90,20 +90,24 @@ def head(lang: str) -> str:
     names = {name.split("-")[0]: name for name in assets()}
     spoken = {name: {key: say(name, f"page.script.{key}") for key in ("gone", "back", "copied")} for name in LANGUAGES}
     island = json.dumps(spoken, ensure_ascii=False).replace("<", "\\u003c")
-    return (f"{tag('title', say(lang, 'page.title'))}"
-            f'<link rel="icon" type="image/svg+xml" href="./studio/{names["mark"]}">'
-            f'<link rel="stylesheet" href="./studio/{names["page"]}">'
-            f"<script>window.studio_words={island};window.studio_lang={json.dumps(str(text(lang)))}</script>"
-            f'<script src="./studio/{names["script"]}"></script>')
+    return (
+        f"{tag('title', say(lang, 'page.title'))}"
+        f'<link rel="icon" type="image/svg+xml" href="./studio/{names["mark"]}">'
+        f'<link rel="stylesheet" href="./studio/{names["page"]}">'
+        f"<script>window.studio_words={island};window.studio_lang={json.dumps(str(text(lang)))}</script>"
+        f'<script src="./studio/{names["script"]}"></script>'
+    )
 
 
 @cache
 def assets() -> dict[str, tuple[bytes, bytes]]:
     """Body and type of every asset by a name that changes with its content."""
     sheet = stylesheet() + (ASSETS / "page.css").read_text(encoding="utf-8")
-    found = (("page", ".css", sheet.encode(), b"text/css; charset=utf-8"),
-             ("script", ".js", (ASSETS / "page.js").read_bytes(), b"text/javascript; charset=utf-8"),
-             ("mark", ".svg", (ASSETS / "mark.svg").read_bytes(), b"image/svg+xml"))
+    found = (
+        ("page", ".css", sheet.encode(), b"text/css; charset=utf-8"),
+        ("script", ".js", (ASSETS / "page.js").read_bytes(), b"text/javascript; charset=utf-8"),
+        ("mark", ".svg", (ASSETS / "mark.svg").read_bytes(), b"image/svg+xml"),
+    )
     return {f"{name}-{hashlib.sha256(body).hexdigest()[:10]}{end}": (body, kind) for name, end, body, kind in found}
 
 

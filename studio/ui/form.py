@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +12,19 @@ from studio.args import Argument
 from studio.specs.train import ARGUMENTS
 from studio.texts import LANGUAGES, say
 from studio.ui.localize import Words
+from studio.ui.markup import tag
 from studio.ui.widgets import LEFT_OUT, Offered, label, shown, tip, typed, widget
 
 TOP = ("model_name_or_path", "finetuning_type", "adapter_name_or_path")
 NAME = "output_dir"
-IN_SIGHT = ("stage", "dataset", "num_train_epochs", "learning_rate", "per_device_train_batch_size",
-            "gradient_accumulation_steps")
+IN_SIGHT = (
+    "stage",
+    "dataset",
+    "num_train_epochs",
+    "learning_rate",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+)
 
 
 class Form:
@@ -46,8 +54,14 @@ class Form:
         """Place everything else, one folded group after the other; `offered` are choices by argument."""
         for group, members in _by_group(lambda a: a.name not in self.widgets and a.name not in (*TOP, NAME)):
             title = {"label": lambda lang, group=group: group_title(lang, group, 0)}
-            fold = self.words(gr.Accordion, title, open=False, visible=_fits_default(members[0]),
-                              elem_id=f"group-{group}", elem_classes=["group"])
+            fold = self.words(
+                gr.Accordion,
+                title,
+                open=False,
+                visible=_fits_default(members[0]),
+                elem_id=f"group-{group}",
+                elem_classes=["group"],
+            )
             self.groups[group] = fold
             self.grouped[group] = [a.name for a in members]
             if members[0].tuners or members[0].stages:
@@ -69,26 +83,15 @@ class Form:
         """Updates of the groups that belong to some tuners or methods only."""
         return [gr.update(visible=a.belongs(stage, tuner)) for _, a in self.scopes]
 
-    @property
-    def searched(self) -> list[Any]:
-        """What a search shows and hides: fields, then the rows of basics, then groups."""
-        return [*(self.widgets[name] for name in self._found_in()), *(row for row, _ in self.scopes if row not in
-                self.groups.values()), *self.groups.values()]
-
     def search(self, query: str, stage: str, tuner: str) -> list[Any]:
-        """Only the fields whose name or words hold the query, their groups open; everything again for no query."""
+        """(what the page's script shows, updates of the groups): only what holds the query, everything for none."""
         words = query.lower().split()
-        hits = {name for name in self._found_in() if ARGUMENTS[name].belongs(stage, tuner) and _holds(name, words)}
-        fields = [gr.update(visible=True if name in hits or not words else "hidden") for name in self._found_in()]
-        rows = [gr.update(visible=a.belongs(stage, tuner)) for row, a in self.scopes if row not in self.groups.values()]
-        belong = {group: any(ARGUMENTS[name].belongs(stage, tuner) for name in self.grouped[group]) for group in self.groups}
-        found = {group: bool(hits & set(self.grouped[group])) for group in self.groups}
-        groups = [gr.update(open=bool(words) and found[group], visible=belong[group] and (found[group] or not words))
-                  for group in self.groups]
-        return [*fields, *rows, *groups]
-
-    def _found_in(self) -> list[str]:
-        return [name for name in self.widgets if name not in (*TOP, NAME)]
+        hits = [name for name in self.widgets if ARGUMENTS[name].belongs(stage, tuner) and _holds(name, words)]
+        groups = []
+        for names in self.grouped.values():
+            belongs, found = ARGUMENTS[names[0]].belongs(stage, tuner), not set(hits).isdisjoint(names)
+            groups.append(gr.update(open=bool(words) and found, visible=belongs and (found or not words)))
+        return [tag("div", data_found=json.dumps(hits) if words else "null"), *groups]
 
     def titles(self, lang: str, draft: Mapping[str, Any]) -> list[Any]:
         """The groups' titles, saying how many of their values are changed."""
@@ -103,7 +106,12 @@ def read(values: Sequence[Any]) -> dict[str, Any]:
     draft = {}
     for name, a in ARGUMENTS.items():
         value = typed(a, held[name])
-        if a.belongs(stage, tuner) and value is not LEFT_OUT and held[name] != shown(a, a.default) and value != a.default:
+        if (
+            a.belongs(stage, tuner)
+            and value is not LEFT_OUT
+            and held[name] != shown(a, a.default)
+            and value != a.default
+        ):
             draft[name] = value
     return draft
 
@@ -116,7 +124,13 @@ def group_title(lang: str, group: str, changed: int) -> str:
 
 def _holds(name: str, words: list[str]) -> bool:
     """Whether every word occurs in the argument's name, its older names, or its label or tip in any language."""
-    text = " ".join([name, *ARGUMENTS[name].aliases, *(speak(lang) or "" for lang in LANGUAGES for speak in (label(name), tip(name)))])
+    text = " ".join(
+        [
+            name,
+            *ARGUMENTS[name].aliases,
+            *(speak(lang) or "" for lang in LANGUAGES for speak in (label(name), tip(name))),
+        ]
+    )
     return all(word in text.lower() for word in words)
 
 

@@ -18,12 +18,17 @@ class Words:
     def __init__(self, lang: str) -> None:
         self.lang = lang
         self._said: list[tuple[Any, Mapping[str, Said]]] = []
+        self._first: list[tuple[Any, Mapping[str, Said]]] = []
 
     def __call__(self, kind: Callable[..., Any], said: Mapping[str, Said], **props: Any) -> Any:
         """Build a component; `said` maps its properties to sentence keys or to functions of the language."""
         component = kind(**spoken(said, self.lang), **props)
         self._said.append((component, said))
         return component
+
+    def at_first(self, component: Any, said: Mapping[str, Said]) -> None:
+        """What a component says in the page as it is first served; from then on its own events speak."""
+        self._first.append((component, said))
 
     @property
     def components(self) -> list[Any]:
@@ -36,7 +41,7 @@ class Words:
 
     def of_config(self, lang: str) -> dict[int, dict[str, Any]]:
         """The same by component id, for the page as it is first served."""
-        return {component._id: spoken(said, lang) for component, said in self._said}
+        return {component._id: spoken(said, lang) for component, said in (*self._said, *self._first)}
 
 
 def spoken(said: Mapping[str, Said], lang: str) -> dict[str, Any]:

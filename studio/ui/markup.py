@@ -17,7 +17,9 @@ def text(value: Any) -> Html:
 
 def tag(name: str, *inside: Any, **attributes: Any) -> Html:
     """An element; `class_` is class, `data_run` is data-run, None and False leave an attribute out."""
-    written = "".join(_attribute(key, value) for key, value in attributes.items() if value is not None and value is not False)
+    written = "".join(
+        _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False
+    )
     return Html(f"<{name}{written}>{join(*inside)}</{name}>")
 
 

@@ -11,6 +11,7 @@ from studio.specs.train import ARGUMENTS
 from studio.texts import say
 from studio.ui import figure
 from studio.ui.desk import Desk
+from studio.ui.first_page import ASSETS
 from studio.ui.form import Form, read
 from studio.ui.localize import Words
 from studio.ui.markup import Html, tag
@@ -19,7 +20,6 @@ from studio.ui.tabs.train import TrainTab, pulse
 from studio.workspace import Workspace
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_BUSY: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
 _TABS = ("train", "runs")
 
 # The page's script calls `studio.go({tab, run})` for links, for back and forward, and says when the page is hidden.
@@ -41,7 +41,9 @@ class Page:
         with gr.Blocks(title=say(lang, "page.title"), analytics_enabled=False, fill_width=True) as self.blocks:
             self._put_bar()
             with gr.Tabs(elem_id="tabs", selected="train") as self.tabs:
-                with self.words(gr.Tab, {"label": "page.tabs.train"}, id="train", elem_id="tab-train") as self.train_tab:
+                with self.words(
+                    gr.Tab, {"label": "page.tabs.train"}, id="train", elem_id="tab-train"
+                ) as self.train_tab:
                     self.train = TrainTab(self.desk, self.words, self.form)
                 with self.words(gr.Tab, {"label": "page.tabs.runs"}, id="runs", elem_id="tab-runs") as self.runs_tab:
                     self.runs = RunsTab(self.desk, self.words, self.form)
@@ -56,14 +58,22 @@ class Page:
             form.add("finetuning_type")
             form.add("adapter_name_or_path", offered=self.desk.adapters)
             self.pulse = gr.HTML("", elem_id="pulse", js_on_load=None, apply_default_css=False)
-            self.lang = gr.Radio([("中文", "zh"), ("EN", "en")], value=words.lang, show_label=False, container=False,
-                                 elem_id="lang", label="中文 | EN", min_width=110)
+            words.at_first(self.pulse, {"value": lambda lang: pulse(self.desk, lang)})
+            self.lang = gr.Radio(
+                [("中文", "zh"), ("EN", "en")],
+                value=words.lang,
+                show_label=False,
+                container=False,
+                elem_id="lang",
+                label="中文 | EN",
+                min_width=110,
+            )
             words(gr.HTML, {"value": _theme_button}, elem_id="theme", js_on_load=None, apply_default_css=False)
 
     def _put_hidden(self) -> None:
         self.bridge = gr.HTML("", elem_id="bridge", visible="hidden", js_on_load=_BRIDGE)
         figure.loader()
-        self.route = gr.Textbox(visible=False)
+        self.route = gr.Textbox("", visible=False)
         self.tab = gr.Textbox("train", visible=False)
         self.beat = gr.State("")
         self.kept = gr.BrowserState({}, storage_key="studio-draft", secret="studio-draft")
@@ -80,8 +90,13 @@ class Page:
     # -- words
 
     def _connect_words(self) -> None:
-        relabelled = self.lang.input(self._relabel, [self.lang], [*self.words.components, self.spoken], **_QUIET,
-                                     js="lang => (window.studio && studio.speak(lang), [lang])")
+        relabelled = self.lang.input(
+            self._relabel,
+            [self.lang],
+            [*self.words.components, self.spoken],
+            **_QUIET,
+            js="lang => (window.studio && studio.speak(lang), [lang])",
+        )
         self._look_after(relabelled)
         relabelled.then(self._redraw, *self._all_live, **_QUIET)
 
@@ -92,17 +107,40 @@ class Page:
 
     def _connect_form(self) -> None:
         train, form = self.train, self.form
-        edited = gr.on([field.input for field in form.inputs], self._edited, [self.lang, *form.inputs],
-                       [*train.judged, self.kept], trigger_mode="always_last", **_QUIET)
+        edited = gr.on(
+            [field.change for field in form.inputs],
+            self._edited,
+            [self.lang, *form.inputs],
+            [*train.judged, self.kept],
+            trigger_mode="always_last",
+            **_QUIET,
+        )
         del edited
         kinds = [form.widgets["stage"], form.widgets["finetuning_type"]]
         gr.on([kind.change for kind in kinds], form.visible, kinds, [row for row, _ in form.scopes], **_QUIET)
-        train.search.input(form.search, [train.search, *kinds], form.searched, trigger_mode="always_last", **_QUIET)
-        filled = train.load.upload(train.read_yaml, [self.lang, train.load], [*form.inputs, train.card, train.marks], **_BUSY)
+        train.search.change(
+            form.search,
+            [train.search, *kinds],
+            [train.found, *form.groups.values()],
+            trigger_mode="always_last",
+            **_QUIET,
+        )
+        filled = train.load.upload(
+            train.read_yaml, [self.lang, train.load], [*form.inputs, train.card, train.marks], **_QUIET
+        )
         self._look_after(filled, only_filled=True)
         self._look_after(train.reset.click(lambda: form.fill({}), None, form.inputs, **_QUIET))
-        begun = train.start.click(train.begin, [self.lang, *form.inputs], [*train.judged, train.shown], **_BUSY)
-        shown = begun.success(train.tick, [self.lang, train.shown, train.panel.seen], [*train.panel.outputs, train.shown], **_QUIET)
+        begun = train.start.click(
+            train.begin,
+            [self.lang, *form.inputs],
+            [*train.judged, train.shown],
+            **_QUIET,
+            js="(...held) => (window.studio && studio.busy('start'), held)",
+        )
+        begun.then(None, None, None, js="() => window.studio && studio.busy('')", **_QUIET)
+        shown = begun.success(
+            train.tick, [self.lang, train.shown, train.panel.seen], [*train.panel.outputs, train.shown], **_QUIET
+        )
         shown.then(None, [train.shown], None, js="run => window.studio && studio.started(run)", **_QUIET)
         further = gr.on([train.panel.further.click], train.further, [train.shown], form.inputs, **_QUIET)
         self._look_after(further)
@@ -122,8 +160,10 @@ class Page:
     def _all_live(self) -> tuple[list[Any], list[Any]]:
         """Inputs and outputs of a redraw of everything that shows runs."""
         runs, train = self.runs, self.train
-        return ([self.lang, train.shown, runs.search, runs.sort, runs.opened],
-                [*train.panel.outputs, self.pulse, *runs.outputs])
+        return (
+            [self.lang, train.shown, runs.search, runs.sort, runs.opened],
+            [*train.panel.outputs, self.pulse, *runs.outputs],
+        )
 
     def _redraw(self, lang: str, shown: str, query: str, sort: str, opened: str) -> list[Any]:
         panel = self.train.panel.show(self.desk.look(shown), lang)
@@ -131,19 +171,48 @@ class Page:
 
     def _connect_live(self) -> None:
         train, runs = self.train, self.runs
-        self.clock.tick(self._beat, [self.lang, self.tab, train.shown, train.panel.seen, runs.search, runs.sort, runs.opened,
-                                     runs.listed, runs.panel.seen, self.beat],
-                        [*train.panel.outputs, train.shown, *runs.outputs, self.pulse, self.beat], **_QUIET)
+        self.clock.tick(
+            self._beat,
+            [
+                self.lang,
+                self.tab,
+                train.shown,
+                train.panel.seen,
+                runs.search,
+                runs.sort,
+                runs.opened,
+                runs.listed,
+                runs.panel.seen,
+                self.beat,
+            ],
+            [*train.panel.outputs, train.shown, *runs.outputs, self.pulse, self.beat],
+            **_QUIET,
+        )
         outputs = [*train.panel.outputs, train.panel.said]
         train.panel.stop.click(train.ask_stop, [self.lang, train.shown], outputs, **_QUIET)
-        train.panel.resume.click(train.resume, [self.lang, train.shown], outputs, **_BUSY)
+        train.panel.resume.click(train.resume, [self.lang, train.shown], outputs, **_QUIET)
 
-    def _beat(self, lang: str, tab: str, shown: str, seen: Any, query: str, sort: str, opened: str, listed: str,
-              run_seen: Any, beat: str) -> list[Any]:
+    def _beat(
+        self,
+        lang: str,
+        tab: str,
+        shown: str,
+        seen: Any,
+        query: str,
+        sort: str,
+        opened: str,
+        listed: str,
+        run_seen: Any,
+        beat: str,
+    ) -> list[Any]:
         """One tick: the tab in sight and the top bar; skips for all that has no news."""
         train, runs = self.train, self.runs
         live = train.tick(lang, shown, seen) if tab == "train" else [gr.skip()] * (len(train.panel.outputs) + 1)
-        list_ = runs.refresh(lang, query, sort, opened, listed, run_seen) if tab == "runs" else [gr.skip()] * len(runs.outputs)
+        list_ = (
+            runs.refresh(lang, query, sort, opened, listed, run_seen)
+            if tab == "runs"
+            else [gr.skip()] * len(runs.outputs)
+        )
         now = pulse(self.desk, lang)
         return [*live, *list_, *([gr.skip(), gr.skip()] if now == beat else [now, str(now)])]
 
@@ -151,15 +220,24 @@ class Page:
 
     def _connect_runs(self) -> None:
         runs, form = self.runs, self.form
-        runs.table.select(self._picked, [runs.opened, runs.sort], [runs.opened, runs.sort], **_QUIET).then(*self._refreshed, **_QUIET)
-        runs.search.input(*self._refreshed, trigger_mode="always_last", **_QUIET)
+        runs.table.select(self._picked, [runs.opened, runs.sort], [runs.opened, runs.sort], **_QUIET).then(
+            *self._refreshed, **_QUIET
+        )
+        runs.search.change(*self._refreshed, trigger_mode="always_last", **_QUIET)
         runs.opened.change(None, [runs.opened], None, js="run => window.studio && studio.opened(run)", **_QUIET)
         outputs = [*runs.panel.outputs, runs.panel.said]
         runs.panel.stop.click(runs.ask_stop, [self.lang, runs.opened], outputs, **_QUIET)
-        runs.panel.resume.click(runs.resume, [self.lang, runs.opened], outputs, **_BUSY)
-        rename = gr.on([runs.rename.click, runs.name.submit], runs.renamed, [self.lang, runs.opened, runs.name],
-                       [runs.opened, runs.panel.said, runs.name], **_QUIET)
-        removed = runs.remove.click(runs.removed, [self.lang, runs.opened], [runs.opened, runs.panel.said, runs.undo], **_QUIET)
+        runs.panel.resume.click(runs.resume, [self.lang, runs.opened], outputs, **_QUIET)
+        rename = gr.on(
+            [runs.rename.click, runs.name.submit],
+            runs.renamed,
+            [self.lang, runs.opened, runs.name],
+            [runs.opened, runs.panel.said, runs.name],
+            **_QUIET,
+        )
+        removed = runs.remove.click(
+            runs.removed, [self.lang, runs.opened], [runs.opened, runs.panel.said, runs.undo], **_QUIET
+        )
         undone = runs.undo.select(self._undone, [self.lang], [runs.opened, runs.undo], **_QUIET)
         closed = runs.close.click(lambda: "", None, [runs.opened], **_QUIET)
         for event in (rename, removed, undone, closed):
@@ -171,7 +249,11 @@ class Page:
     @property
     def _refreshed(self) -> tuple[Any, list[Any], list[Any]]:
         runs = self.runs
-        return runs.refresh, [self.lang, runs.search, runs.sort, runs.opened, runs.listed, runs.panel.seen], runs.outputs
+        return (
+            runs.refresh,
+            [self.lang, runs.search, runs.sort, runs.opened, runs.listed, runs.panel.seen],
+            runs.outputs,
+        )
 
     def _picked(self, opened: str, sort: str, event: gr.EventData) -> list[Any]:
         said = event._data or {}
@@ -185,8 +267,13 @@ class Page:
     def _connect_routes(self) -> None:
         runs, train = self.runs, self.train
         for name, tab in (("train", self.train_tab), ("runs", self.runs_tab)):
-            selected = tab.select(lambda name=name: name, None, [self.tab], **_QUIET,
-                                  js=f"() => {{ window.studio && studio.selected('{name}'); return []; }}")
+            selected = tab.select(
+                lambda name=name: name,
+                None,
+                [self.tab],
+                **_QUIET,
+                js=f"() => {{ window.studio && studio.selected('{name}'); return []; }}",
+            )
             if name == "runs":
                 selected.then(*self._refreshed, **_QUIET)
         place = [self.tabs, self.tab, train.shown, runs.opened]
@@ -194,8 +281,13 @@ class Page:
         gone.then(self._redraw, *self._all_live, **_QUIET)
         self.bridge.blur(None, None, [self.clock], js="() => ({__type__: 'update', active: false})", **_QUIET)
         self.bridge.focus(None, None, [self.clock], js="() => ({__type__: 'update', active: true})", **_QUIET)
-        loaded = self.blocks.load(self._arrive, [self.route, self.kept], [*place, *self.form.inputs], **_QUIET,
-                                  js="(route, kept) => [location.search, kept]")
+        loaded = self.blocks.load(
+            self._arrive,
+            [self.route, self.kept],
+            [*place, *self.form.inputs],
+            **_QUIET,
+            js="(route, kept) => [location.search, kept]",
+        )
         self._look_after(loaded)
         loaded.then(self._redraw, *self._all_live, **_QUIET)
 
@@ -219,11 +311,21 @@ class Page:
         return [*place, *fields]
 
 
+_MARK = Html((ASSETS / "mark.svg").read_text(encoding="utf-8"))
+
+
 def _brand(lang: str) -> Html:
-    return tag("a", tag("i", class_="mark", aria_hidden="true"), tag("strong", say(lang, "page.title")), href="?tab=train", class_="brand")
+    return tag("a", _MARK, tag("strong", say(lang, "page.title")), href="?tab=train", class_="brand")
 
 
 def _theme_button(lang: str) -> Html:
     name = say(lang, "page.bar.theme")
-    return tag("button", tag("i", aria_hidden="true"), type="button", class_="theme", data_theme_switch=True, title=name,
-               aria_label=name)
+    return tag(
+        "button",
+        tag("i", aria_hidden="true"),
+        type="button",
+        class_="theme",
+        data_theme_switch=True,
+        title=name,
+        aria_label=name,
+    )

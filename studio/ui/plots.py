@@ -41,13 +41,20 @@ def gradient(glimpse: Any, lang: str) -> dict[str, Any]:
     return _figure(lines, glimpse, lang, title)
 
 
-def _line(curve: Any, name: str, colour: str, width: float, opacity: float = 1.0, markers: bool = False) -> dict[str, Any]:
+def _line(
+    curve: Any, name: str, colour: str, width: float, opacity: float = 1.0, markers: bool = False
+) -> dict[str, Any]:
     """One series; a few points are drawn as points, since a line of one point cannot be seen."""
     few = len(curve.steps) < 3
     return {
-        "type": "scatter", "x": list(curve.steps), "y": _rounded(curve.values), "name": name,
-        "mode": "lines+markers" if markers or few else "lines", "opacity": opacity,
-        "line": {"color": colour, "width": width}, "marker": {"color": colour, "size": 6 if markers else 4},
+        "type": "scatter",
+        "x": list(curve.steps),
+        "y": _rounded(curve.values),
+        "name": name,
+        "mode": "lines+markers" if markers or few else "lines",
+        "opacity": opacity,
+        "line": {"color": colour, "width": width},
+        "marker": {"color": colour, "size": 6 if markers else 4},
         "hovertemplate": "%{y:.5g}",
     }
 
@@ -58,16 +65,41 @@ def _rounded(values: Sequence[float]) -> list[float]:
 
 def _figure(lines: list[dict[str, Any]], glimpse: Any, lang: str, title: str, legend: bool = False) -> dict[str, Any]:
     drawn = [line for line in lines if line["x"]]
-    axis = {"showline": False, "zeroline": False, "gridcolor": "@line", "gridwidth": 1, "ticks": "", "automargin": True,
-            "tickfont": {"size": 12}, "nticks": 6}
+    axis = {
+        "showline": False,
+        "zeroline": False,
+        "gridcolor": "@line",
+        "gridwidth": 1,
+        "ticks": "",
+        "automargin": True,
+        "tickfont": {"size": 12},
+        "nticks": 6,
+    }
     layout = {
-        "uirevision": glimpse.name if glimpse is not None else "", "hovermode": "x unified", "showlegend": legend and bool(drawn),
-        "margin": {"l": 52, "r": 12, "t": 10, "b": 40}, "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "uirevision": glimpse.name if glimpse is not None else "",
+        "hovermode": "x unified",
+        "showlegend": legend and bool(drawn),
+        "margin": {"l": 52, "r": 12, "t": 10, "b": 40},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": _FONT, "size": 13, "color": "@quiet"},
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
+        "legend": {
+            "orientation": "h",
+            "x": 1,
+            "xanchor": "right",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "bgcolor": "rgba(0,0,0,0)",
+        },
         "hoverlabel": {"bgcolor": "@surface", "bordercolor": "@edge", "font": {"color": "@ink", "size": 13}},
-        "xaxis": {**axis, "title": {"text": say(lang, "page.plot.step"), "standoff": 8}, "rangemode": "tozero",
-                  "hoverformat": ",d", "unifiedhovertitle": {"text": say(lang, "page.plot.at_step")}, "showgrid": False},
+        "xaxis": {
+            **axis,
+            "title": {"text": say(lang, "page.plot.step"), "standoff": 6, "font": {"size": 12}},
+            "rangemode": "tozero",
+            "hoverformat": ",d",
+            "unifiedhovertitle": {"text": say(lang, "page.plot.at_step")},
+            "showgrid": False,
+        },
         "yaxis": {**axis, "exponentformat": "power"},
     }
     if legend:
@@ -77,6 +109,15 @@ def _figure(lines: list[dict[str, Any]], glimpse: Any, lang: str, title: str, le
     if not drawn:
         layout["xaxis"] |= {"range": [0, 1], "showticklabels": False}
         layout["yaxis"] |= {"range": [0, 1], "showticklabels": False}
-        layout["annotations"] = [{"text": say(lang, "page.plot.empty", title=title), "showarrow": False, "xref": "paper",
-                                  "yref": "paper", "x": 0.5, "y": 0.5, "font": {"size": 13, "color": "@quiet"}}]
+        layout["annotations"] = [
+            {
+                "text": say(lang, "page.plot.empty", title=title),
+                "showarrow": False,
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0.5,
+                "y": 0.5,
+                "font": {"size": 13, "color": "@quiet"},
+            }
+        ]
     return {"data": drawn, "layout": layout, "name": title}

@@ -22,10 +22,15 @@ from studio.ui.markup import Html, join, tag
 _MOST_ROWS = 300
 _MOST_FILES = 400
 COLUMNS = {
-    "name": lambda line: line.name.lower(), "state": lambda line: line.state.value, "model": lambda line: line.model.lower(),
-    "method": lambda line: (line.stage, line.finetuning_type), "data": lambda line: line.dataset,
-    "loss": lambda line: _low(line.train_loss), "best": lambda line: _low(line.best_eval_loss),
-    "created": lambda line: line.created, "time": lambda line: line.seconds,
+    "name": lambda line: line.name.lower(),
+    "state": lambda line: line.state.value,
+    "model": lambda line: line.model.lower(),
+    "method": lambda line: (line.stage, line.finetuning_type),
+    "data": lambda line: line.dataset,
+    "loss": lambda line: _low(line.train_loss),
+    "best": lambda line: _low(line.best_eval_loss),
+    "created": lambda line: line.created,
+    "time": lambda line: line.seconds,
 }
 
 
@@ -40,14 +45,23 @@ def table(lines: Sequence[RunSummary], query: str, sort: str, opened: str, lang:
     found.sort(key=COLUMNS[column], reverse=sort.startswith("-"))
     head = tag("tr", *(_head(name, sort, lang) for name in COLUMNS))
     rows = [_row(line, line.name == opened, lang) for line in found[:_MOST_ROWS]]
-    more = tag("p", say(lang, "page.runs.more", count=len(found) - _MOST_ROWS), class_="quiet") if len(found) > _MOST_ROWS else None
+    more = (
+        tag("p", say(lang, "page.runs.more", count=len(found) - _MOST_ROWS), class_="quiet")
+        if len(found) > _MOST_ROWS
+        else None
+    )
     return join(tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll", tabindex="-1"), more)
 
 
 def _head(name: str, sort: str, lang: str) -> Html:
     order = "descending" if sort == f"-{name}" else "ascending" if sort == name else "none"
-    return tag("th", tag("button", say(lang, f"page.runs.{name}"), type="button", data_sort=name), scope="col",
-               aria_sort=order, class_=f"c-{name}")
+    return tag(
+        "th",
+        tag("button", say(lang, f"page.runs.{name}"), type="button", data_sort=name),
+        scope="col",
+        aria_sort=order,
+        class_=f"c-{name}",
+    )
 
 
 def _row(line: RunSummary, is_open: bool, lang: str) -> Html:
@@ -55,13 +69,21 @@ def _row(line: RunSummary, is_open: bool, lang: str) -> Html:
     progress = f" {amounts.share(line.step, line.total_steps)}" if line.state.is_live and line.total_steps else ""
     cells = {
         "name": join(tag("a", line.name, href=f"?tab=runs&run={line.name}", data_run=line.name), trouble),
-        "state": join(status.dot(line.state, lang), progress), "model": line.model.rstrip("/").split("/")[-1] or "–",
-        "method": method(line.stage, line.finetuning_type, lang), "data": listed(lang, list(line.dataset)) or "–",
-        "loss": amounts.loss(line.train_loss), "best": amounts.loss(line.best_eval_loss),
-        "created": amounts.moment(line.created), "time": amounts.duration(line.seconds),
+        "state": join(status.dot(line.state, lang), progress),
+        "model": line.model.rstrip("/").split("/")[-1] or "–",
+        "method": method(line.stage, line.finetuning_type, lang),
+        "data": listed(lang, list(line.dataset)) or "–",
+        "loss": amounts.loss(line.train_loss),
+        "best": amounts.loss(line.best_eval_loss),
+        "created": amounts.moment(line.created),
+        "time": amounts.duration(line.seconds),
     }
-    drawn = [tag("td", cell, class_=f"c-{name}", data_label=say(lang, f"page.runs.{name}")) for name, cell in cells.items()]
-    return tag("tr", *drawn, class_="open" if is_open else None, data_run=line.name, aria_selected="true" if is_open else None)
+    drawn = [
+        tag("td", cell, class_=f"c-{name}", data_label=say(lang, f"page.runs.{name}")) for name, cell in cells.items()
+    ]
+    return tag(
+        "tr", *drawn, class_="open" if is_open else None, data_run=line.name, aria_selected="true" if is_open else None
+    )
 
 
 def method(stage: str, tuner: str, lang: str) -> str:
@@ -76,8 +98,18 @@ def _trouble(line: RunSummary, lang: str) -> str:
 
 def _matches(line: RunSummary, query: str, lang: str) -> bool:
     """Every word of the query occurs in the row, as written or as shown."""
-    text = " ".join([line.name, line.state.value, say(lang, f"page.state.{line.state.value}"), line.model, line.stage,
-                     line.finetuning_type, method(line.stage, line.finetuning_type, lang), *line.dataset]).lower()
+    text = " ".join(
+        [
+            line.name,
+            line.state.value,
+            say(lang, f"page.state.{line.state.value}"),
+            line.model,
+            line.stage,
+            line.finetuning_type,
+            method(line.stage, line.finetuning_type, lang),
+            *line.dataset,
+        ]
+    ).lower()
     return all(word in text for word in query.lower().split())
 
 
@@ -89,10 +121,15 @@ def summary(line: RunSummary | None, glimpse: Any, folder: RunFolder, lang: str)
     if glimpse.best_step is not None:
         best = say(lang, "page.runs.best_at", loss=best, step=f"{glimpse.best_step:,}")
     facts = {
-        "model": line.model or "–", "method": method(line.stage, line.finetuning_type, lang),
-        "data": listed(lang, list(line.dataset)) or "–", "created": amounts.moment(line.created),
-        "time": amounts.duration(glimpse.elapsed_seconds), "tokens": amounts.count(glimpse.tokens) if glimpse.tokens else "–",
-        "loss": amounts.loss(line.train_loss), "best": best, "folder": tag("code", folder.path),
+        "model": line.model or "–",
+        "method": method(line.stage, line.finetuning_type, lang),
+        "data": listed(lang, list(line.dataset)) or "–",
+        "created": amounts.moment(line.created),
+        "time": amounts.duration(glimpse.elapsed_seconds),
+        "tokens": amounts.count(glimpse.tokens) if glimpse.tokens else "–",
+        "loss": amounts.loss(line.train_loss),
+        "best": best,
+        "folder": tag("code", folder.path),
     }
     trouble = tag("p", _trouble(line, lang), class_="problem") if line.trouble else None
     rows = [join(tag("dt", say(lang, f"page.runs.{name}")), tag("dd", value)) for name, value in facts.items()]
@@ -108,16 +145,23 @@ def settings(folder: RunFolder, lang: str) -> Html:
     held = [(name, value) for name, value in frozen.items() if name not in HEADER]
     held.sort(key=lambda pair: pair[0] in ARGUMENTS and pair[1] == ARGUMENTS[pair[0]].default)
     rows = [_setting(name, value, lang) for name, value in held]
-    made = [tag("tr", tag("th", name, scope="row"), tag("td", tag("code", document.line(frozen[name]))), class_="header")
-            for name in HEADER if frozen.get(name)]
+    made = [
+        tag("tr", tag("th", name, scope="row"), tag("td", tag("code", document.line(frozen[name]))), class_="header")
+        for name in HEADER
+        if frozen.get(name)
+    ]
     return tag("div", tag("table", tag("tbody", *rows, *made)), class_="scroll settings")
 
 
 def _setting(name: str, value: Any, lang: str) -> Html:
     changed = name not in ARGUMENTS or value != ARGUMENTS[name].default
     mark = tag("span", say(lang, "page.runs.changed"), class_="chip") if changed else None
-    return tag("tr", tag("th", _said(lang, f"arguments.{name}.label", name), tag("code", name), mark, scope="row"),
-               tag("td", tag("code", document.line(value))), class_="changed" if changed else None)
+    return tag(
+        "tr",
+        tag("th", _said(lang, f"arguments.{name}.label", name), tag("code", name), mark, scope="row"),
+        tag("td", tag("code", document.line(value))),
+        class_="changed" if changed else None,
+    )
 
 
 def checkpoint_list(folder: RunFolder, lang: str) -> Html:
@@ -125,10 +169,24 @@ def checkpoint_list(folder: RunFolder, lang: str) -> Html:
     found = checkpoints.checkpoints(folder)
     if not found:
         return tag("p", say(lang, "page.runs.no_checkpoint"), class_="quiet")
-    head = tag("tr", *(tag("th", say(lang, f"page.runs.{name}"), scope="col") for name in ("step", "loss", "best", "size", "folder")))
-    rows = [tag("tr", tag("td", f"{one.step:,} ", _chips(one, lang)), tag("td", amounts.loss(one.loss)),
-                tag("td", amounts.loss(one.eval_loss)), tag("td", amounts.size(one.bytes)), tag("td", tag("code", one.path)))
-            for one in reversed(found)]
+    head = tag(
+        "tr",
+        *(
+            tag("th", say(lang, f"page.runs.{name}"), scope="col")
+            for name in ("step", "loss", "best", "size", "folder")
+        ),
+    )
+    rows = [
+        tag(
+            "tr",
+            tag("td", f"{one.step:,} ", _chips(one, lang)),
+            tag("td", amounts.loss(one.loss)),
+            tag("td", amounts.loss(one.eval_loss)),
+            tag("td", amounts.size(one.bytes)),
+            tag("td", tag("code", one.path)),
+        )
+        for one in reversed(found)
+    ]
     return tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll")
 
 
@@ -161,8 +219,14 @@ def _sizes(folder: RunFolder) -> list[tuple[str, int]]:
 def undo(entry: Any, lang: str) -> Html:
     """The bar that takes a removal back."""
     words = say(lang, "page.runs.removed", name=entry.original)
-    return tag("p", words, " ", tag("button", say(lang, "page.runs.undo"), type="button", class_="tool", data_undo=entry.name),
-               class_="undo", role="status")
+    return tag(
+        "p",
+        words,
+        " ",
+        tag("button", say(lang, "page.runs.undo"), type="button", class_="tool", data_undo=entry.name),
+        class_="undo",
+        role="status",
+    )
 
 
 def _low(value: float | None) -> float:

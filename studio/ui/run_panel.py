@@ -23,16 +23,31 @@ class RunPanel:
         """Name, state, figures, and the buttons that fit the state."""
         words, place = self.words, self.place
         with gr.Row(elem_classes=["panel-head"]):
-            self.head = words(gr.HTML, {"value": lambda lang: status.head(None, lang)}, elem_id=f"{place}-head",
-                              js_on_load=None, apply_default_css=False)
+            self.head = words(
+                gr.HTML,
+                {"value": lambda lang: status.head(None, lang)},
+                elem_id=f"{place}-head",
+                js_on_load=None,
+                apply_default_css=False,
+            )
             with gr.Row(elem_classes=["panel-buttons"]):
-                self.stop = words(gr.Button, {"value": "page.run.stop"}, variant="stop", size="md", visible=False,
-                                  elem_id=f"{place}-stop")
-                self.resume = words(gr.Button, {"value": "page.run.resume"}, size="md", visible=False,
-                                    elem_id=f"{place}-resume")
-                self.further = words(gr.Button, {"value": "page.run.further"}, size="md", visible=False,
-                                     elem_id=f"{place}-further")
-        self.said = gr.HTML("", elem_id=f"{place}-said", js_on_load=None, apply_default_css=False, elem_classes=["said"])
+                self.stop = words(
+                    gr.Button,
+                    {"value": "page.run.stop"},
+                    variant="stop",
+                    size="md",
+                    visible=False,
+                    elem_id=f"{place}-stop",
+                )
+                self.resume = words(
+                    gr.Button, {"value": "page.run.resume"}, size="md", visible=False, elem_id=f"{place}-resume"
+                )
+                self.further = words(
+                    gr.Button, {"value": "page.run.further"}, size="md", visible=False, elem_id=f"{place}-further"
+                )
+        self.said = gr.HTML(
+            "", elem_id=f"{place}-said", js_on_load=None, apply_default_css=False, elem_classes=["said"]
+        )
         self.seen = gr.State(None)
 
     def put_curves(self) -> None:
@@ -41,21 +56,41 @@ class RunPanel:
         with gr.Row(elem_classes=["plots"]):
             self.loss = Figure(words, f"{place}-loss", "page.plot.loss", lambda lang: plots.loss(None, lang), tall=True)
             with gr.Column(elem_classes=["small-plots"]):
-                self.rate = Figure(words, f"{place}-rate", "page.plot.learning_rate",
-                                   lambda lang: plots.learning_rate(None, lang), tall=False)
-                self.norm = Figure(words, f"{place}-norm", "page.plot.grad_norm",
-                                   lambda lang: plots.gradient(None, lang), tall=False)
+                self.rate = Figure(
+                    words,
+                    f"{place}-rate",
+                    "page.plot.learning_rate",
+                    lambda lang: plots.learning_rate(None, lang),
+                    tall=False,
+                )
+                self.norm = Figure(
+                    words, f"{place}-norm", "page.plot.grad_norm", lambda lang: plots.gradient(None, lang), tall=False
+                )
 
     def put_log(self) -> None:
         """The last lines that the run's processes wrote."""
-        self.log = self.words(gr.HTML, {"value": lambda lang: status.log((), lang)}, elem_id=f"{self.place}-log",
-                              js_on_load=None, apply_default_css=False)
+        self.log = self.words(
+            gr.HTML,
+            {"value": lambda lang: status.log((), lang)},
+            elem_id=f"{self.place}-log",
+            js_on_load=None,
+            apply_default_css=False,
+        )
 
     @property
     def outputs(self) -> list[Any]:
         """What `show` updates, in its order."""
-        return [self.head, self.stop, self.resume, self.further, self.loss.drawing, self.rate.drawing, self.norm.drawing,
-                self.log, self.seen]
+        return [
+            self.head,
+            self.stop,
+            self.resume,
+            self.further,
+            self.loss.drawing,
+            self.rate.drawing,
+            self.norm.drawing,
+            self.log,
+            self.seen,
+        ]
 
     def show(self, glimpse: Any, lang: str, seen: Any = None) -> list[Any]:
         """Updates for a run's moment; all of them skips when nothing has changed since `seen`."""
@@ -69,6 +104,9 @@ class RunPanel:
             gr.update(visible=state is not None and state.is_live, value=say(lang, stop)),
             gr.update(visible=state is not None and state.is_resumable),
             gr.update(visible=state is State.FINISHED),
-            plots.loss(glimpse, lang), plots.learning_rate(glimpse, lang), plots.gradient(glimpse, lang),
-            status.log(glimpse.log_tail if glimpse is not None else (), lang), now,
+            plots.loss(glimpse, lang),
+            plots.learning_rate(glimpse, lang),
+            plots.gradient(glimpse, lang),
+            status.log(glimpse.log_tail if glimpse is not None else (), lang),
+            now,
         ]

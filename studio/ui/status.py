@@ -15,7 +15,9 @@ from studio.ui.markup import Html, join, tag
 
 def dot(state: State, lang: str) -> Html:
     """A state as a coloured dot and its word."""
-    return tag("span", tag("i", aria_hidden="true"), say(lang, f"page.state.{state.value}"), class_=f"dot {state.value}")
+    return tag(
+        "span", tag("i", aria_hidden="true"), say(lang, f"page.state.{state.value}"), class_=f"dot {state.value}"
+    )
 
 
 def head(glimpse: Any, lang: str) -> Html:
@@ -28,19 +30,45 @@ def head(glimpse: Any, lang: str) -> Html:
         done = glimpse.done / glimpse.of
     figures = [
         _figure(lang, "step", f"{amounts.count(step)} / {amounts.count(total)}" if total else "–"),
-        _figure(lang, "elapsed", amounts.duration(glimpse.elapsed_seconds),
-                data_counts=round(glimpse.elapsed_seconds) if glimpse.state.is_live else None),
+        _figure(
+            lang,
+            "elapsed",
+            amounts.duration(glimpse.elapsed_seconds),
+            data_counts=round(glimpse.elapsed_seconds) if glimpse.state.is_live else None,
+        ),
         _figure(lang, "remaining", amounts.duration(glimpse.eta_seconds) if glimpse.state.is_live else "–"),
         _figure(lang, "speed", amounts.count(glimpse.tokens_per_second) if glimpse.tokens_per_second else "–"),
         _figure(lang, "loss", amounts.loss(glimpse.smoothed.values[-1] if glimpse.smoothed.values else None)),
         _figure(lang, "best", amounts.loss(glimpse.best_eval_loss)),
     ]
-    bar = tag("div", tag("span", style=f"width:{100 * done:.1f}%"), class_=f"bar {glimpse.state.value}", role="progressbar",
-              aria_valuemin=0, aria_valuemax=100, aria_valuenow=round(100 * done), aria_label=glimpse.name)
-    title = tag("div", tag("a", glimpse.name, href=f"?tab=runs&run={glimpse.name}", data_run=glimpse.name, class_="name"),
-                dot(glimpse.state, lang), tag("span", phase(glimpse, lang), class_="quiet phase"), class_="status-title")
-    return tag("div", title, bar, tag("dl", *figures, class_="figures"), sentence(glimpse, lang),
-               class_="status", data_state=glimpse.state.value, data_run_shown=glimpse.name, data_step=step)
+    bar = tag(
+        "div",
+        tag("span", style=f"width:{100 * done:.1f}%"),
+        class_=f"bar {glimpse.state.value}",
+        role="progressbar",
+        aria_valuemin=0,
+        aria_valuemax=100,
+        aria_valuenow=round(100 * done),
+        aria_label=glimpse.name,
+    )
+    title = tag(
+        "div",
+        tag("a", glimpse.name, href=f"?tab=runs&run={glimpse.name}", data_run=glimpse.name, class_="name"),
+        dot(glimpse.state, lang),
+        tag("span", phase(glimpse, lang), class_="quiet phase"),
+        class_="status-title",
+    )
+    return tag(
+        "div",
+        title,
+        bar,
+        tag("dl", *figures, class_="figures"),
+        sentence(glimpse, lang),
+        class_="status",
+        data_state=glimpse.state.value,
+        data_run_shown=glimpse.name,
+        data_step=step,
+    )
 
 
 def phase(glimpse: Any, lang: str) -> str:
@@ -63,8 +91,13 @@ def what_happened(glimpse: Any, lang: str) -> str:
     state, took = glimpse.state, amounts.duration(glimpse.elapsed_seconds)
     if state is State.FINISHED:
         if glimpse.best_step is not None:
-            return say(lang, "page.end.finished_best", took=took, step=f"{glimpse.best_step:,}",
-                       loss=amounts.loss(glimpse.best_eval_loss))
+            return say(
+                lang,
+                "page.end.finished_best",
+                took=took,
+                step=f"{glimpse.best_step:,}",
+                loss=amounts.loss(glimpse.best_eval_loss),
+            )
         return say(lang, "page.end.finished", took=took)
     if state is State.STOPPED:
         return say(lang, "page.end.stopped", step=f"{glimpse.step:,}", took=took)
@@ -89,7 +122,11 @@ def failure(glimpse: Any, lang: str) -> str:
 def log(lines: Iterable[str], lang: str) -> Html:
     """The log's tail, one element a line, so that a selection in lines that stay survives."""
     written = [tag("div", line or "\u00a0") for line in lines]
-    return tag("div", *written, class_="log", tabindex="0") if written else tag("p", say(lang, "page.log.empty"), class_="quiet log")
+    return (
+        tag("div", *written, class_="log", tabindex="0")
+        if written
+        else tag("p", say(lang, "page.log.empty"), class_="quiet log")
+    )
 
 
 def _figure(lang: str, word: str, value: str, **attributes: Any) -> Html:

@@ -30,11 +30,14 @@ def widget(words: Words, a: Argument, offered: Offered | None = None, **props: A
         return words(gr.Checkbox, said, value=value, **props)
     if offered is not None:
         said["choices"] = offered
-        return words(gr.Dropdown, said, value=value, multiselect=a.name in MULTIPLE or None, allow_custom_value=True, **props)
+        return words(
+            gr.Dropdown, said, value=value, multiselect=a.name in MULTIPLE or None, allow_custom_value=True, **props
+        )
     if a.choices or a.kind is Kind.BOOL:
         said["choices"] = choices(a)
-        return words(gr.Dropdown, said, value=value, allow_custom_value=a.open_choices, filterable=len(a.choices) > 9,
-                     **props)
+        return words(
+            gr.Dropdown, said, value=value, allow_custom_value=a.open_choices, filterable=len(a.choices) > 9, **props
+        )
     said["placeholder"] = placeholder(a)
     lines = {"lines": 2, "max_lines": 6} if a.name == "default_system" else {"lines": 1, "max_lines": 1}
     return words(gr.Textbox, said, value=value, **lines, **props)
@@ -60,11 +63,14 @@ def placeholder(a: Argument) -> Callable[[str], str]:
 def choices(a: Argument) -> Callable[[str], list[tuple[str, Any]]]:
     """The choices of an argument as each language names them."""
     if a.kind is Kind.BOOL:
-        return lambda lang: [(say(lang, f"page.form.{word}"), value)
-                             for word, value in (("auto", _NO), ("yes", "true"), ("no", "false"))]
+        return lambda lang: [
+            (say(lang, f"page.form.{word}"), value) for word, value in (("auto", _NO), ("yes", "true"), ("no", "false"))
+        ]
     none = [(_NO, "page.form.none")] if a.optional else []
-    return lambda lang: [*((say(lang, key), value) for value, key in none),
-                         *((_said(lang, f"choices.{a.name}.{value}", str(value)), str(value)) for value in a.choices)]
+    return lambda lang: [
+        *((say(lang, key), value) for value, key in none),
+        *((_said(lang, f"choices.{a.name}.{value}", str(value)), str(value)) for value in a.choices),
+    ]
 
 
 def shown(a: Argument, value: Any) -> Any:

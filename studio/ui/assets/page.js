@@ -89,6 +89,9 @@
   let marking = false;
   const mark = () => {
     marking = false;
+    const search = document.querySelector('#found [data-found]');
+    const found = search ? JSON.parse(search.dataset.found) : null;
+    each('.what .field', field => field.classList.toggle('unfound', !!found && !found.includes(field.id.slice(4))));
     const island = document.querySelector('#marks [data-marks]');
     if (!island) return;
     const { wrong, changed } = JSON.parse(island.dataset.marks);
@@ -130,6 +133,8 @@
   addEventListener('popstate', () => go(place()));
   const first = place();
   if (first.run) shown[first.tab === 'train' ? 'train' : 'runs'] = first.run;
+
+  studio.busy = id => { each('button.busy', button => button.classList.remove('busy')); if (id) document.getElementById(id).classList.add('busy'); };
 
   /* ---- clicks and keys */
   addEventListener('click', event => {
@@ -199,7 +204,7 @@
   addEventListener('DOMContentLoaded', () => {
     paint();
     new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-    new MutationObserver(later).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-marks'] });
+    new MutationObserver(later).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-marks', 'data-found'] });
     knock();
   });
 })();

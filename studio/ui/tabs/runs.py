@@ -40,9 +40,21 @@ class RunsTab:
         with gr.Row(elem_classes=["runs"]):
             with gr.Column(elem_classes=["card", "list"], scale=3, elem_id="runs-list"):
                 with gr.Row(elem_classes=["card-head"]):
-                    words(gr.HTML, {"value": lambda lang: tag("h2", say(lang, "page.runs.title"))}, js_on_load=None)
-                    self.search = words(gr.Textbox, {"placeholder": "page.runs.search", "label": "page.runs.search"},
-                                        show_label=False, container=False, max_lines=1, elem_id="runs-search")
+                    words(
+                        gr.HTML,
+                        {"value": lambda lang: tag("h2", say(lang, "page.runs.title"))},
+                        js_on_load=None,
+                        apply_default_css=False,
+                    )
+                    self.search = words(
+                        gr.Textbox,
+                        {"placeholder": "page.runs.search", "label": "page.runs.search"},
+                        value="",
+                        show_label=False,
+                        container=False,
+                        max_lines=1,
+                        elem_id="runs-search",
+                    )
                 self.undo = gr.HTML("", elem_id="undo", js_on_load=_CLICKS, apply_default_css=False)
                 self.table = gr.HTML("", elem_id="runs-table", js_on_load=_CLICKS, apply_default_css=False)
             with gr.Column(elem_classes=["card", "opened"], scale=4, visible=False, elem_id="opened") as self.side:
@@ -54,8 +66,16 @@ class RunsTab:
         self.panel.put_head()
         with gr.Row(elem_classes=["quiet-row"]):
             self.duplicate = words(gr.Button, {"value": "page.run.duplicate"}, size="sm", elem_id="run-duplicate")
-            self.name = words(gr.Textbox, {"placeholder": "page.run.new_name", "label": "page.run.new_name"},
-                              show_label=False, container=False, max_lines=1, elem_id="run-new-name", min_width=120)
+            self.name = words(
+                gr.Textbox,
+                {"placeholder": "page.run.new_name", "label": "page.run.new_name"},
+                value="",
+                show_label=False,
+                container=False,
+                max_lines=1,
+                elem_id="run-new-name",
+                min_width=120,
+            )
             self.rename = words(gr.Button, {"value": "page.run.rename"}, size="sm", elem_id="run-rename")
             self.remove = words(gr.Button, {"value": "page.run.remove"}, size="sm", elem_id="run-remove")
             self.close = words(gr.Button, {"value": "page.run.close"}, size="sm", elem_id="run-close")
@@ -99,8 +119,14 @@ class RunsTab:
             return [*panel, *[gr.skip()] * len(self.pages)]
         line = next((line for line in self.desk.store.summaries() if line.name == name), None)
         folder = self.desk.store.find(name)
-        return [*panel, gr.update(visible=True), run_pages.summary(line, glimpse, folder, lang),
-                run_pages.settings(folder, lang), run_pages.checkpoint_list(folder, lang), run_pages.files(folder, lang)]
+        return [
+            *panel,
+            gr.update(visible=True),
+            run_pages.summary(line, glimpse, folder, lang),
+            run_pages.settings(folder, lang),
+            run_pages.checkpoint_list(folder, lang),
+            run_pages.files(folder, lang),
+        ]
 
     def resume(self, lang: str, opened: str) -> list[Any]:
         """Go on with the opened run."""

@@ -24,8 +24,10 @@ from studio.ui.localize import Words
 from studio.ui.markup import Html, tag
 from studio.ui.run_panel import RunPanel
 
-_IN_SIGHT = (("stage", "dataset"), ("num_train_epochs", "learning_rate", "per_device_train_batch_size",
-                                    "gradient_accumulation_steps"))
+_IN_SIGHT = (
+    ("stage", "dataset"),
+    ("num_train_epochs", "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps"),
+)
 
 
 class TrainTab:
@@ -42,16 +44,31 @@ class TrainTab:
             self.panel = RunPanel(words, "live")
             self.panel.put_head()
             self.panel.put_curves()
-            with words(gr.Accordion, {"label": "page.log.title"}, open=False, elem_classes=["group"], elem_id="live-log-fold"):
+            with words(
+                gr.Accordion, {"label": "page.log.title"}, open=False, elem_classes=["group"], elem_id="live-log-fold"
+            ):
                 self.panel.put_log()
         self.shown = gr.Textbox("", visible="hidden")
 
     def _put_form(self) -> None:
         words, form = self.words, self.form
         with gr.Row(elem_classes=["card-head"]):
-            words(gr.HTML, {"value": lambda lang: tag("h2", say(lang, "page.form.title"))}, js_on_load=None)
-            self.search = words(gr.Textbox, {"placeholder": "page.form.search", "label": "page.form.search"},
-                                elem_id="search", show_label=False, container=False, max_lines=1)
+            words(
+                gr.HTML,
+                {"value": lambda lang: tag("h2", say(lang, "page.form.title"))},
+                js_on_load=None,
+                apply_default_css=False,
+            )
+            self.search = words(
+                gr.Textbox,
+                {"placeholder": "page.form.search", "label": "page.form.search"},
+                value="",
+                elem_id="search",
+                show_label=False,
+                container=False,
+                max_lines=1,
+            )
+        self.found = gr.HTML("", elem_id="found", visible="hidden", js_on_load=None)
         for names in _IN_SIGHT:
             with gr.Row(elem_classes=["fields"]):
                 for name in names:
@@ -61,16 +78,29 @@ class TrainTab:
 
     def _put_card(self) -> None:
         words = self.words
-        words(gr.HTML, {"value": lambda lang: tag("h2", say(lang, "page.card.title"))}, js_on_load=None)
+        words(
+            gr.HTML,
+            {"value": lambda lang: tag("h2", say(lang, "page.card.title"))},
+            js_on_load=None,
+            apply_default_css=False,
+        )
         self.card = gr.HTML("", elem_id="card", js_on_load=None, apply_default_css=False)
+        words.at_first(self.card, {"value": lambda lang: judge({}, lang, self.desk).card})
         self.marks = gr.HTML("", elem_id="marks", visible="hidden", js_on_load=None)
         self.form.add("output_dir")
         self.start = words(gr.Button, {"value": "page.run.start"}, variant="primary", elem_id="start")
         with gr.Row(elem_classes=["quiet-row"]):
-            self.load = words(gr.UploadButton, {"label": "page.card.load"}, size="sm", elem_id="load-yaml",
-                              file_types=[".yaml", ".yml", ".json"])
+            self.load = words(
+                gr.UploadButton,
+                {"label": "page.card.load"},
+                size="sm",
+                elem_id="load-yaml",
+                file_types=[".yaml", ".yml", ".json"],
+            )
             self.reset = words(gr.Button, {"value": "page.card.reset"}, size="sm", elem_id="reset")
-        with words(gr.Accordion, {"label": "page.card.command"}, open=False, elem_classes=["group"], elem_id="fold-command"):
+        with words(
+            gr.Accordion, {"label": "page.card.command"}, open=False, elem_classes=["group"], elem_id="fold-command"
+        ):
             self.command = gr.HTML("", js_on_load=None, apply_default_css=False)
         with words(gr.Accordion, {"label": "page.card.yaml"}, open=False, elem_classes=["group"], elem_id="fold-yaml"):
             self.yaml = gr.HTML("", js_on_load=None, apply_default_css=False)
@@ -78,7 +108,14 @@ class TrainTab:
     @property
     def judged(self) -> list[Any]:
         """What a look at the draft updates."""
-        return [self.card, self.marks, self.form.widgets["output_dir"], self.command, self.yaml, *self.form.groups.values()]
+        return [
+            self.card,
+            self.marks,
+            self.form.widgets["output_dir"],
+            self.command,
+            self.yaml,
+            *self.form.groups.values(),
+        ]
 
     def look(self, lang: str, *values: Any) -> list[Any]:
         """The card, the marks and the two texts for what the form holds now."""
@@ -87,8 +124,14 @@ class TrainTab:
     def _verdict(self, verdict: Verdict) -> list[Any]:
         name = gr.update(placeholder=verdict.name or say(verdict.lang, "page.form.empty_output_dir"))
         save_as = f"{verdict.name or 'recipe'}.yaml"
-        return [verdict.card, verdict.marks, name, summary.code(verdict.command, "command", verdict.lang),
-                summary.code(verdict.yaml, "yaml", verdict.lang, save_as), *self.form.titles(verdict.lang, verdict.draft)]
+        return [
+            verdict.card,
+            verdict.marks,
+            name,
+            summary.code(verdict.command, "command", verdict.lang),
+            summary.code(verdict.yaml, "yaml", verdict.lang, save_as),
+            *self.form.titles(verdict.lang, verdict.draft),
+        ]
 
     def begin(self, lang: str, *values: Any) -> list[Any]:
         """Start: a run on disk and its process, or every problem beside its field; (updates of `judged`, run)."""
@@ -160,6 +203,12 @@ def pulse(desk: Desk, lang: str) -> Html:
     first = live[0]
     done = 100 * first.step / first.total_steps if first.total_steps else 0
     words = say(lang, "page.bar.running", count=amounts.count(len(live)))
-    return tag("a", tag("span", tag("i", aria_hidden="true"), words, class_="dot running"),
-               tag("span", tag("span", style=f"width:{done:.0f}%"), class_="bar thin running"),
-               href=f"?tab=runs&run={first.name}", data_run=first.name, class_="pulse", title=first.name)
+    return tag(
+        "a",
+        tag("span", tag("i", aria_hidden="true"), words, class_="dot running"),
+        tag("span", tag("span", style=f"width:{done:.0f}%"), class_="bar thin running"),
+        href=f"?tab=runs&run={first.name}",
+        data_run=first.name,
+        class_="pulse",
+        title=first.name,
+    )
