@@ -107,8 +107,8 @@ def _answers(voice: Voice, to: TextIO, questions: Sequence[tuple[str, str]], *fo
         json.dumps({"messages": [{"role": "user", "content": question}]}, ensure_ascii=False) + "\n"
         for question, _ in questions
     )
-    log = tempfile.NamedTemporaryFile("w+b", prefix="studio-demo-", suffix=".log", delete=False)
-    with log, tempfile.TemporaryFile("w+b") as asked:
+    handle, name = tempfile.mkstemp(prefix="studio-demo-", suffix=".log")
+    with open(handle, "wb") as log, tempfile.TemporaryFile("w+b") as asked:
         asked.write(text.encode())
         asked.seek(0)
         command = [sys.executable, "-P", "-m", "studio.engine.answer", *map(str, folders)]
@@ -120,9 +120,9 @@ def _answers(voice: Voice, to: TextIO, questions: Sequence[tuple[str, str]], *fo
             child.kill()
             child.wait()
     if len(found) != len(questions):
-        said = Path(log.name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        raise WorkError("answering_failed", reason=said[-1] if said else "?", log=log.name)
-    Path(log.name).unlink()
+        said = Path(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise WorkError("answering_failed", reason=said[-1] if said else "?", log=name)
+    Path(name).unlink()
     return found
 
 

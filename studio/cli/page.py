@@ -19,7 +19,8 @@ def work(call: Call) -> int:
     """Serve the page until Ctrl-C; a busy usual port gives way to the next free one, a chosen one is refused."""
     voice = Voice(call.lang)
     host = call.options.get("host", HOST)
-    auth, port, errors = call.options.get("auth"), PORT, []
+    auth, port = call.options.get("auth"), PORT
+    errors: list[StudioError] = []
     try:
         port = _port(call.options.get("port"))
     except InputError as error:

@@ -121,7 +121,8 @@ def _settings(voice: Voice, spec: dict[str, Any]) -> list[str]:
 def _checkpoints(voice: Voice, found: list[Any]) -> list[str]:
     if not found:
         return ["", voice.say("show.no_checkpoints")]
-    rows = [tuple(voice.say(f"runs.columns.{key}") for key in ("step", "train_loss", "eval_loss", "size")) + ("",)]
+    heads = ("step", "train_loss", "eval_loss", "size")
+    rows = [(*(voice.say(f"runs.columns.{key}") for key in heads), "")]
     for one in found:
         marks = [voice.say(f"show.{mark}") for mark in ("best", "last") if getattr(one, mark)]
         rows.append((str(one.step), number(one.loss), number(one.eval_loss), size(one.bytes), " · ".join(marks)))

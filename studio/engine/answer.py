@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from studio.data.chat import ChatTokenizer
-from studio.engine import adapters, lean
+from studio.engine import adapters
 
 BATCH_ROWS = 32
 MOST_NEW_TOKENS = 64
@@ -40,7 +40,6 @@ def main(argv: Sequence[str]) -> int:
 
 def loaded(folder: Path, adapter: Path | None) -> Any:
     """The model in float32 for answering, with the adapter worked into its weights."""
-    lean.transformers()
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 

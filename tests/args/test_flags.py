@@ -265,11 +265,13 @@ def test_the_flags_of_chatglm_efficient_tuning_parse() -> None:
     """A published command of its README, in one line, for the features that the studio has."""
     words = shlex.split(
         "--stage sft --model_name_or_path starter --do_train --dataset number_words,identity --dataset_dir data "
-        "--finetuning_type lora --lora_rank 8 --lora_alpha 32.0 --lora_dropout 0.1 --lora_target q_proj,v_proj --output_dir out "
+        "--finetuning_type lora --lora_rank 8 --lora_alpha 32.0 --lora_dropout 0.1 --lora_target q_proj,v_proj "
+        "--output_dir out "
         "--overwrite_cache --overwrite_output_dir --per_device_train_batch_size 4 --gradient_accumulation_steps 4 "
         "--lr_scheduler_type cosine --logging_steps 10 --save_steps 1000 --learning_rate 5e-5 --num_train_epochs 3.0 "
-        "--dev_ratio 0.01 --evaluation_strategy steps --eval_steps 1000 --load_best_model_at_end --max_source_length 512 "
-        "--max_target_length 512 --plot_loss --fp16 --seed 1 --warmup_steps 0 --max_samples 100 --ddp_timeout 1800"
+        "--dev_ratio 0.01 --evaluation_strategy steps --eval_steps 1000 --load_best_model_at_end "
+        "--max_source_length 512 --max_target_length 512 --plot_loss --fp16 --seed 1 "
+        "--warmup_steps 0 --max_samples 100 --ddp_timeout 1800"
     )
     spec = train.check(from_flags(words, train.ARGUMENTS))
     assert (spec.dataset, spec.lora_alpha, spec.lora_target) == (["number_words", "identity"], 32, ["q_proj", "v_proj"])
