@@ -102,10 +102,10 @@ class _Job:
         size = sum(path.stat().st_size for path in found)
         if not size:
             raise InputError("dataset_empty", name=entry.name, path=str(entry.path))
-        reached = self.bytes
+        bytes_before, rows_before = self.bytes, self.rows
         table, counts = cache.tokens(self.folder, self._key(entry), lambda writer: self._fill(entry, writer),
                                      self.write_cache)
-        self.bytes = reached + size
+        self.bytes, self.rows = bytes_before + size, rows_before + counts.read
         return table, counts
 
     def _key(self, entry: Entry) -> str:

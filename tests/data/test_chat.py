@@ -89,6 +89,31 @@ def test_trained_are_the_words_and_the_end_in_every_turn(name):
     holds()
 
 
+AWKWARD = st.lists(st.sampled_from([
+    " ", "\n", "\n\n", "\t", "\r\n", "\u00a0", "\u200b", "a", "Hello", "1", ".", "中", "😀", "e\u0301", "\ufb01", "▁",
+    "<s>", "</s>", "<|im_end|>", "<|user|>", "[INST]", "User:",
+]), min_size=1, max_size=8).map("".join).filter(str.strip)
+
+
+@pytest.mark.parametrize(("name", "template"), [("qwen2.5", "own"), ("minimind", "own"), ("chatglm3", "own"),
+                                                ("chatglm3", "chatml"), ("stories3M", "alpaca"), ("cardputer", "own")])
+def test_awkward_words_and_control_tokens_in_the_data_do_not_move_the_mask(name, template):
+    chat = ChatTokenizer.load(folder_of(name), template)
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.tuples(AWKWARD, AWKWARD), min_size=1, max_size=3))
+    def holds(turns: list[tuple[str, str]]) -> None:
+        one = sample(*(turn for ask, answer in turns for turn in (("user", ask), ("assistant", answer))))
+        for text, (_, answer) in zip(said(chat, one), turns, strict=True):
+            shown = "".join(text.split())
+            kept = "".join(chat.decode(chat.encode_text(answer), False).split())
+            ends = [chat.tokenizer.id_to_token(end) for end in chat.eos_ids]
+            assert shown in (kept, "".join(answer.split()), *(kept + end for end in ends),
+                             *("".join(answer.split()) + end for end in ends))
+
+    holds()
+
+
 @pytest.mark.parametrize("name", ["chatglm3", "stories3M", "zh-poem", "gpt2"])
 @pytest.mark.parametrize("template", ["chatml", "alpaca"])
 def test_named_templates_train_words_and_end_with_any_tokenizer(name, template):

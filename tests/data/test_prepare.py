@@ -98,6 +98,9 @@ def test_a_second_preparation_reads_the_cache_and_gives_the_same_rows(workspace,
     monkeypatch.setattr(ChatTokenizer, "encode_batch", lambda *_: pytest.fail("tokenised again"))
     second = prepare(spec(name, learning_rate=1e-5, seed=7), workspace, STARTER)
     assert second.counts == first.counts and second.fingerprints == first.fingerprints
+    heard = []
+    prepare(spec(name), workspace, STARTER, on_progress=lambda done, total: heard.append((done, total)))
+    assert heard == [(50, 50)]
 
 
 @pytest.mark.parametrize("change", [{"cutoff_len": 64}, {"train_on_prompt": True}, {"mask_history": True},
