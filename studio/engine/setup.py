@@ -31,12 +31,12 @@ def _find_model(job: Job) -> None:
     """The model's folder (fetched when it is a hub's) and its facts; `auto` becomes a learning rate."""
     from studio.data import model
 
-    name = job.spec.model_name_or_path
-    folder = model.locate(name, job.workspace)
+    name, revision = job.spec.model_name_or_path, job.spec.model_revision
+    folder = model.locate(name, job.workspace, revision)
     if folder is None:
         from studio.plugins.hubs import huggingface
 
-        folder = huggingface.fetch(name, job.spec.model_revision, model.download_folder(name, job.workspace),
+        folder = huggingface.fetch(name, revision, model.download_folder(name, job.workspace, revision),
                                    lambda done, of: job.recorder.progress(done=done, of=of))
     job.model_folder, job.facts = folder, model.inspect(folder)
     job.spec = resolve(job.spec, job.facts.parameters)
