@@ -23,7 +23,7 @@ def ask(folder: RunFolder) -> int:
     """
     state = state_of(folder)
     if not state.is_live:
-        raise InputError("run_not_running", name=folder.name, state=state.value)
+        raise InputError("run_not_running", name=folder.name, state=f"@runs.state.{state.value}")
     level = min(KILL, asked(folder) + 1)
     try:
         write_atomically(folder.stop, str(level))
