@@ -49,8 +49,9 @@ class FirstPage:
 
         scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"accept-encoding"]}
         await self.app(scope, receive, keep)
-        start, body = kept[0], b"".join(message.get("body", b"") for message in kept[1:])
-        if start["status"] != 200 or _CONFIG.encode() not in body:
+        status = next((message["status"] for message in kept if message["type"] == "http.response.start"), 500)
+        body = b"".join(message.get("body", b"") for message in kept)
+        if status != 200 or _CONFIG.encode() not in body:
             for message in kept:
                 await send(message)
             return
