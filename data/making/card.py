@@ -72,7 +72,7 @@ def write_card(folder: Path, scores: Mapping[str, float], recipe: Mapping[str, o
     weights = (folder / "model.safetensors").stat().st_size
     lines = "\n".join(f"| {kind} | {score:.3f} |" for kind, score in scores.items())
     text = CARD.format(
-        parameters=weights // 4 // 1000 * 1000,
+        parameters=parameters(folder / "model.safetensors"),
         context=config["max_position_embeddings"],
         vocabulary=config["vocab_size"],
         seen=seen,
@@ -85,3 +85,10 @@ def write_card(folder: Path, scores: Mapping[str, float], recipe: Mapping[str, o
     (folder / "README.md").write_text(text, encoding="utf-8")
     rounded = {kind: round(score, 4) for kind, score in scores.items()}
     (folder / "scores.json").write_text(json.dumps(rounded, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def parameters(weights: Path) -> int:
+    """How many numbers a float32 safetensors file holds: its size without the header, by four."""
+    with weights.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    return (weights.stat().st_size - 8 - header) // 4
