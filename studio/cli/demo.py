@@ -25,13 +25,12 @@ RECIPE = {
     "stage": "sft",
     "finetuning_type": "lora",
     "dataset": ["number_words"],
-    "lora_rank": 16,
-    "lora_alpha": 32,
+    "lora_rank": 8,
+    "lora_alpha": 16,
     "learning_rate": 5e-3,
-    "num_train_epochs": 4,
+    "num_train_epochs": 8,
     "per_device_train_batch_size": 8,
-    "logging_steps": 25,
-    "warmup_ratio": 0.05,
+    "logging_steps": 50,
 }
 HELD_OUT = "number_words_heldout"
 SHOWN = 6
@@ -174,7 +173,7 @@ def _line(text: str) -> str:
 
 
 def _told(voice: Voice, result: dict[str, Any], count: int) -> list[str]:
-    before, after = (f"{100 * result[f'exact_match_{when}']:.0f}" for when in ("before", "after"))
+    before, after = (f"{100 * result[f'exact_match_{when}']:.3g}" for when in ("before", "after"))
     return [
         voice.say("demo.scores", before=before, after=after, count=count),
         voice.say("demo.took", duration=voice.duration(result["seconds"]), run=result["run"]),

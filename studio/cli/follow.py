@@ -59,7 +59,7 @@ class View:
         self.voice = voice
         self.to = to
         self.live = to.isatty()
-        self.phase = ""
+        self.phases = {"training", "evaluating", "saving"}  # of these the steps speak
         self.step = 0
         self.first = True
 
@@ -70,10 +70,10 @@ class View:
             self.to.write(f"\r\x1b[2K{cut(self.line(glimpse), columns - 1)}")
             self.to.flush()
             return
-        if glimpse.phase and glimpse.phase != self.phase and glimpse.phase not in ("training", "evaluating", "saving"):
-            self._write(self.voice.word("cli.phases", glimpse.phase))
-        self.phase = glimpse.phase
         self._points(glimpse)
+        if glimpse.phase and glimpse.phase not in self.phases:
+            self.phases.add(glimpse.phase)
+            self._write(self.voice.word("cli.phases", glimpse.phase))
 
     def _points(self, glimpse: Any) -> None:
         """A line for each logged step since the last look; of a run that was joined late, only the latest."""
