@@ -7,7 +7,7 @@ from typing import Any
 _SMALL, _MIDDLE = 20_000_000, 1_000_000_000
 # tuner: learning rate below 20 million, below one billion, from one billion parameters on.
 _RATES = {
-    "lora": (2e-3, 4e-4, 2e-4),
+    "lora": (3e-3, 4e-4, 2e-4),
     "prefix": (2e-2, 1e-2, 5e-3),
     "freeze": (1e-3, 1e-4, 2e-5),
     "full": (1e-3, 5e-5, 1e-5),
