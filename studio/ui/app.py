@@ -51,7 +51,7 @@ def application(
         favicon_path=str(ASSETS / "mark.svg"),
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
-    return Guard(FirstPage(inner, page.words, page.lang._id, lang), host, auth)
+    return Guard(FirstPage(inner, page.words, page.lang._id, lang or "en", insist), host, auth)
 
 
 def serve(
@@ -61,8 +61,13 @@ def serve(
     lang: str | None = None,
     auth: tuple[str, str] | None = None,
     open_browser: bool = True,
+    *,
+    insist: bool = False,
 ) -> int:
     """Serve the page until interrupted; 0 when it ended in good order.
+
+    `lang` is the console's language and that of browsers that prefer none of ours; `insist` makes it everybody's
+    until they switch.
 
     Takes the next free port when `port` is taken, and says so. Raises InputError `page_needs_auth` for an address
     that other machines reach without a login, `port_unusable` when no port can be had.
@@ -76,7 +81,7 @@ def serve(
     taken = listener.getsockname()[1]
     if port and taken != port:
         print(say(spoken, "page.serve.port_taken", port=port, taken=taken), file=sys.stderr, flush=True)
-    app = application(workspace, host, lang, auth)
+    app = application(workspace, host, lang, auth, insist=insist)
     address = f"http://{'localhost' if host in ('0.0.0.0', '::') else f'[{host}]' if ':' in host else host}:{taken}"
     server = uvicorn.Server(
         uvicorn.Config(

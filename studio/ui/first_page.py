@@ -28,8 +28,8 @@ _FOREIGN = re.compile(r'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>|<link r
 class FirstPage:
     """ASGI middleware that serves `/studio/…` assets and rewrites the answer of `/`."""
 
-    def __init__(self, app: Any, words: Words, switch: int, lang: str | None) -> None:
-        self.app, self.words, self.switch, self.lang = app, words, switch, lang
+    def __init__(self, app: Any, words: Words, switch: int, lang: str, insist: bool = False) -> None:
+        self.app, self.words, self.switch, self.lang, self.insist = app, words, switch, lang, insist
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Pass everything through but the page itself and its assets."""
@@ -55,7 +55,7 @@ class FirstPage:
             for message in kept:
                 await send(message)
             return
-        page = self.rewritten(body.decode(), chosen(scope["headers"], self.lang)).encode()
+        page = self.rewritten(body.decode(), chosen(scope["headers"], self.lang, self.insist)).encode()
         await _answer(send, page, b"text/html; charset=utf-8", cache_control=b"no-store")
 
     def rewritten(self, page: str, lang: str) -> str:
@@ -74,8 +74,8 @@ class FirstPage:
         return _FOREIGN.sub("", re.sub(r'<html\s+lang="[^"]*"', f'<html lang="{_html_lang(lang)}"', page, count=1))
 
 
-def chosen(headers: Any, forced: str | None) -> str:
-    """The remembered language, else the one the studio was started in, else the browser's first that we speak."""
+def chosen(headers: Any, lang: str, insist: bool) -> str:
+    """The remembered language, else the browser's first that we speak (unless `lang` is insisted on), else `lang`."""
     found = {name.lower(): value.decode("latin-1") for name, value in headers}
     try:
         kept = SimpleCookie(found.get(b"cookie", "")).get(COOKIE)
@@ -83,7 +83,7 @@ def chosen(headers: Any, forced: str | None) -> str:
         kept = None
     if kept is not None and kept.value in LANGUAGES:
         return kept.value
-    return forced or preferred(found.get(b"accept-language", ""), "en")
+    return lang if insist else preferred(found.get(b"accept-language", ""), lang)
 
 
 def head(lang: str) -> str:

@@ -65,7 +65,7 @@ def _rounded(values: Sequence[float]) -> list[float]:
 
 def _figure(lines: list[dict[str, Any]], glimpse: Any, lang: str, title: str, legend: bool = False) -> dict[str, Any]:
     drawn = [line for line in lines if line["x"]]
-    axis = {
+    axis: dict[str, Any] = {
         "showline": False,
         "zeroline": False,
         "gridcolor": "@line",
@@ -75,7 +75,7 @@ def _figure(lines: list[dict[str, Any]], glimpse: Any, lang: str, title: str, le
         "tickfont": {"size": 12},
         "nticks": 6,
     }
-    layout = {
+    layout: dict[str, Any] = {
         "uirevision": glimpse.name if glimpse is not None else "",
         "hovermode": "x unified",
         "showlegend": legend and bool(drawn),

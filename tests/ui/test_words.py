@@ -73,21 +73,23 @@ def test_the_served_configuration_holds_no_chinese_in_english_but_the_name_of_th
 
 
 @pytest.mark.parametrize(
-    ("cookie", "accepted", "forced", "wanted"),
+    ("cookie", "accepted", "insist", "wanted"),
     [
-        ("", "zh-CN,zh;q=0.9", None, "zh"),
-        ("", "de-DE,en;q=0.5", None, "en"),
-        ("", "fr", None, "en"),
-        ("studio_lang=en", "zh-CN", None, "en"),
-        ("studio_lang=xx", "zh-CN", None, "zh"),
-        ("", "en", "zh", "zh"),
-        ("studio_lang=en", "zh", "zh", "en"),
-        ("a=b; studio_lang=zh", "", None, "zh"),
+        ("", "zh-CN,zh;q=0.9", False, "zh"),
+        ("", "de-DE,en;q=0.5", False, "en"),
+        ("", "fr", False, "zh"),
+        ("studio_lang=en", "zh-CN", False, "en"),
+        ("studio_lang=xx", "en", False, "en"),
+        ("", "en", True, "zh"),
+        ("studio_lang=en", "zh", True, "en"),
+        ("a=b; studio_lang=zh", "", False, "zh"),
     ],
 )
-def test_the_language_is_remembered_then_the_studios_then_the_browsers(cookie, accepted, forced, wanted) -> None:
+def test_the_language_is_the_remembered_then_the_browsers_then_the_studios(
+    cookie: str, accepted: str, insist: bool, wanted: str
+) -> None:
     headers = [(b"cookie", cookie.encode()), (b"accept-language", accepted.encode())]
-    assert chosen(headers, forced) == wanted
+    assert chosen(headers, "zh", insist) == wanted
 
 
 def test_the_first_of_our_languages_wins() -> None:
@@ -98,7 +100,7 @@ def test_the_first_of_our_languages_wins() -> None:
 def test_user_text_cannot_end_the_configurations_script(page: Page) -> None:
     before = '<html\n\tlang="en"><head></head><script>window.gradio_config = '
     config = {"components": [{"id": -1, "props": {"value": "</script><script>alert(1)</script><!--"}}], "title": ""}
-    rewritten = FirstPage(None, page.words, page.lang._id, None).rewritten(
+    rewritten = FirstPage(None, page.words, page.lang._id, "en").rewritten(
         before + json.dumps(config) + ";</script>", "zh"
     )
     assert "</script><script>alert" not in rewritten
