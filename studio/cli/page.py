@@ -34,7 +34,8 @@ def work(call: Call) -> int:
     from studio.ui.app import serve
 
     login = (auth.partition(":")[0], auth.partition(":")[2]) if auth else None
-    serve(Workspace.at(call.root), host, chosen, call.lang, login, not call.has("no-browser"), insist="lang" in call.options)
+    serve(Workspace.at(call.root), host, chosen, call.lang, login, not call.has("no-browser"),
+          insist="lang" in call.options)
     return 0
 
 

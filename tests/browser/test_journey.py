@@ -1,0 +1,71 @@
+"""The main trip in a real browser: Start, watch, lose everything that can be lost, stop, resume, finish."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Studio, points, state, step, wait_for_points, wait_for_state
+
+LABELS = {"en": ("Epochs", "训练轮数"), "zh": ("训练轮数", "Epochs")}
+GONE = {"en": "does not answer", "zh": "没有回应"}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("locale", "lang", "other"), [("en-US", "en", "zh"), ("zh-CN", "zh", "en")])
+def test_start_with_defaults_survives_everything_and_finishes(
+    studio: Studio, visit: Any, locale: str, lang: str, other: str
+) -> None:
+    page = visit(locale)
+    assert page.evaluate("document.documentElement.lang") == {"en": "en", "zh": "zh-CN"}[lang]
+    page.click("#start")
+    wait_for_state(page, "running")
+    wait_for_points(page, 0)
+    name = page.inner_text("#live-head .name")
+    assert (studio.root / "saves" / name / "spec.yaml").exists()
+    assert f"run={name}" in page.url
+    first = points(page)
+    wait_for_points(page, first)
+
+    # refresh, and a second tab without an address
+    before = step(page)
+    page.reload()
+    wait_for_points(page, 0)
+    assert page.inner_text("#live-head .name") == name and step(page) >= before
+    second = visit(context=page.context)
+    wait_for_points(second, 0)
+    assert second.inner_text("#live-head .name") == name
+    second.close()
+
+    # the language switched in mid-run keeps what was typed
+    page.fill("#arg-num_train_epochs input", "7")
+    page.fill("#arg-output_dir input", "")
+    page.click(f"#lang label:has(input[value={other}])")
+    page.wait_for_selector(f"#arg-num_train_epochs :text-is('{LABELS[lang][1]}')")
+    assert page.input_value("#arg-num_train_epochs input") == "7"
+    assert state(page) == "running"
+
+    # the studio is killed and started again: the page says so and comes back by itself
+    at = step(page)
+    studio.end(signal.SIGKILL)
+    page.wait_for_selector("#gone")
+    assert GONE[other] in page.inner_text("#gone")
+    studio.start()
+    page.wait_for_selector("#gone", state="detached")
+    wait_for_points(page, 0)
+    page.wait_for_function("at => +document.querySelector('#live-head .status').dataset.step >= at", arg=at)
+    assert page.inner_text("#live-head .name") == name
+    assert page.input_value("#arg-num_train_epochs input") == "7"
+
+    # stop, resume, and on to the end
+    if state(page) == "running":
+        page.click("#live-stop")
+        wait_for_state(page, "stopped", "finished")
+    if state(page) == "stopped":
+        page.click("#live-resume")
+        wait_for_state(page, "running")
+    wait_for_state(page, "finished")
+    assert page.is_visible("#live-further")
+    assert page.inner_text("#live-head .happened")

@@ -1,0 +1,119 @@
+"""What can be measured of the looks: one language, no sideways scrolling, dark and light, nothing that jumps."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Studio
+
+CJK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+LATIN = re.compile(r"[A-Za-z]{3,}")
+# Names that are the same in every language.
+NAMES = re.compile(
+    r"starter|sft|lora|LoRA|YAML|DoRA|rsLoRA|[a-z]+(?:_[a-z0-9]+)+|short-run|broken-run|by-keyboard|renamed"
+    r"|all|alpha|number|arithmetic|identity|bilingual|preferences|plain|Tuning|P-Tuning|\d{8}-\d{6}[\w-]*",
+    re.I,
+)
+
+_TEXT = """() => {
+  const seen = element => { const box = element.getBoundingClientRect(); const style = getComputedStyle(element);
+    return box.width > 0 && box.height > 0 && style.visibility !== 'hidden' && style.display !== 'none'; };
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) { const parent = walk.currentNode.parentElement;
+    if (parent && !['SCRIPT', 'STYLE', 'CODE', 'PRE', 'TITLE'].includes(parent.tagName) && !parent.closest('#lang, code, pre, .log, svg') && seen(parent))
+      found.push(walk.currentNode.textContent); }
+  document.querySelectorAll('input, textarea').forEach(field => { if (seen(field)) found.push(field.placeholder, field.title); });
+  document.querySelectorAll('.drawing text').forEach(text => found.push(text.textContent));
+  return found.filter(Boolean);
+}"""
+
+
+def texts(page: Any, tab: str) -> str:
+    """Everything that can be read on a tab, all groups open."""
+    page.wait_for_timeout(1500)
+    for fold in page.query_selector_all(f"#{tab} .label-wrap"):
+        if fold.is_visible() and "open" not in (fold.get_attribute("class") or ""):
+            fold.click()
+    page.wait_for_timeout(500)
+    return "\n".join(page.evaluate(_TEXT))
+
+
+@pytest.mark.parametrize("path", ["", "?tab=runs&run={run}", "?tab=train&run={run}"])
+def test_the_chinese_page_speaks_no_english_and_the_english_page_no_chinese(
+    visit: Any, finished: str, path: str
+) -> None:
+    chinese = NAMES.sub("", texts(visit("zh-CN", path=path.format(run=finished)), "tabs"))
+    assert sorted(set(LATIN.findall(chinese))) == []
+    english = texts(visit("en-US", path=path.format(run=finished)), "tabs")
+    assert sorted(set(CJK.findall(english))) == []
+
+
+def test_switching_leaves_no_word_behind(visit: Any, finished: str) -> None:
+    page = visit("en-US", path=f"?tab=train&run={finished}")
+    texts(page, "tabs")
+    page.click("#lang label:has(input[value=zh])")
+    page.wait_for_selector("#start:has-text('开始训练')")
+    assert sorted(set(LATIN.findall(NAMES.sub("", texts(page, "tabs"))))) == []
+    page.reload()
+    page.wait_for_selector("#start:has-text('开始训练')")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1440, 1920])
+@pytest.mark.parametrize("path", ["", "?tab=runs", "?tab=runs&run={run}", "?tab=train&run={run}"])
+def test_nothing_scrolls_sideways(visit: Any, finished: str, width: int, path: str) -> None:
+    page = visit("zh-CN", path=path.format(run=finished), width=width, height=844)
+    page.wait_for_timeout(1200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_follow_the_system_until_chosen(visit: Any, scheme: str) -> None:
+    page = visit(color_scheme=scheme)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    colours = {"light": "rgb(250, 250, 247)", "dark": "rgb(21, 23, 26)"}
+    other = "dark" if scheme == "light" else "light"
+    assert page.evaluate(ground) == colours[scheme]
+    page.click("[data-theme-switch]")
+    page.wait_for_function(f"{ground} === '{colours[other]}'")
+    page.reload()
+    page.wait_for_function(f"{ground} === '{colours[other]}'")
+
+
+def test_a_tick_moves_nothing(visit: Any, finished: str) -> None:
+    page = visit(path=f"?tab=train&run={finished}")
+    page.wait_for_function("+(document.querySelector('#figure-live-loss .drawing')).dataset.points > 5")
+    boxes = (
+        "['#bar', '#this-run', '#live', '#figure-live-loss', '#figure-live-norm'].map(s => { const b = document.querySelector(s)"
+        ".getBoundingClientRect(); return [b.x, b.y, b.width, b.height].map(Math.round); })"
+    )
+    before = page.evaluate(boxes)
+    page.wait_for_timeout(3500)
+    assert page.evaluate(boxes) == before
+
+
+def test_empty_and_full_live_panels_are_equally_high(visit: Any, studio: Studio, finished: str) -> None:
+    full = visit(path=f"?tab=train&run={finished}")
+    full.wait_for_function("+(document.querySelector('#figure-live-loss .drawing')).dataset.points > 5")
+    empty = visit(path="?tab=train&run=not-there")
+    empty.wait_for_timeout(1500)
+    heights = [
+        page.evaluate("document.querySelector('#live').getBoundingClientRect().height") for page in (full, empty)
+    ]
+    assert abs(heights[0] - heights[1]) <= 24
+
+
+def test_every_control_has_a_name_and_the_order_of_tab_is_the_order_of_reading(visit: Any) -> None:
+    page = visit()
+    nameless = page.evaluate("""() => [...document.querySelectorAll('button, input, textarea, a[href]')].filter(e => e.offsetParent &&
+      !(e.innerText || e.ariaLabel || e.title || e.placeholder || (e.labels && [...e.labels].some(l => l.innerText)))).map(e => e.outerHTML.slice(0, 120))""")
+    assert nameless == []
+    page.focus(".brand")
+    tops = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        tops.append(page.evaluate("Math.round((document.activeElement.getBoundingClientRect().top + scrollY) / 60)"))
+    assert tops == sorted(tops)
