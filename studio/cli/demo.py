@@ -111,8 +111,9 @@ def _answers(voice: Voice, to: TextIO, questions: Sequence[tuple[str, str]], *fo
         asked.write(text.encode())
         asked.seek(0)
         command = [sys.executable, "-P", "-m", "studio.engine.answer", *map(str, folders)]
-        child = subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, stderr=log, env=_environment(),
-                                 encoding="utf-8")
+        child = subprocess.Popen(
+            command, stdin=asked, stdout=subprocess.PIPE, stderr=log, env=_environment(), encoding="utf-8"
+        )
         try:
             found = _heard(child, voice, to, len(questions))
         finally:

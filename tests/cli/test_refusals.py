@@ -163,7 +163,7 @@ def test_a_verb_that_does_not_exist_names_those_that_do(verb: str, capsys: pytes
         ("--port 99999", "The port is 99999"),
         ("--port", "--port needs a value"),
         ("--auth name", "--auth must be a name and a password"),
-        ("--host 0.0.0.0", "Others can reach 0.0.0.0, so a login is needed"),
+        ("--host 0.0.0.0", "0.0.0.0 is open to other machines; that needs a login."),
         ("--bogus", "There is no option --bogus."),
         ("--lang fr runs list", "There is no language fr; the studio speaks en, zh."),
         ("runs list --lang=xx", "There is no language xx;"),

@@ -132,7 +132,7 @@ def test_listing_imports_neither_torch_nor_gradio(copied: Client) -> None:
     program = (
         "import sys; from studio.cli import main; code = main(['runs', 'list']); "
         "heavy = {'torch', 'gradio', 'transformers', 'numpy', 'datasets'} & set(sys.modules); "
-        "sys.exit(code or str(heavy) * bool(heavy))"
+        "sys.exit(str(heavy) if heavy else code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
