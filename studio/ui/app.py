@@ -28,7 +28,12 @@ def build(workspace: Workspace, lang: str = "en") -> gr.Blocks:
 
 
 def application(
-    workspace: Workspace, host: str = "127.0.0.1", lang: str | None = None, auth: tuple[str, str] | None = None
+    workspace: Workspace,
+    host: str = "127.0.0.1",
+    lang: str | None = None,
+    auth: tuple[str, str] | None = None,
+    *,
+    insist: bool = False,
 ) -> Any:
     """The whole web application: our guard in front of our first page in front of Gradio."""
     from fastapi import FastAPI
