@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,34 +14,90 @@ from studio.engine.job import Job
 from studio.engine.numerics import Numbers
 from studio.errors import InputError
 
+# Architectures whose flattened and lean way the tests prove; any other is loaded and probed the careful way.
+PROVED = ("llama", "qwen2", "qwen3", "mistral")
 _ENDINGS = ("ForCausalLM", "LMHeadModel")
 
 
 def load(job: Job, numbers: Numbers) -> Any:
     """The model in the numbers it is stored in while training; on its device, nothing trainable yet.
 
-    Raises InputError model_remote_code, model_architecture, model_quantization.
+    Raises InputError model_remote_code, model_architecture, model_weights_missing.
     """
     assert job.model_folder is not None
-    lean.transformers()
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
     config = json.loads((job.model_folder / "config.json").read_text(encoding="utf-8"))
-    cls = _model_class(config)
-    options = {"dtype": numbers.stored, "use_safetensors": True, "local_files_only": True, **_quantized(job)}
-    attention = {"eager": "eager", "fa2": "flash_attention_2"}.get(job.spec.flash_attn)
-    if attention:
-        options["attn_implementation"] = attention
-    try:
-        model = cls.from_pretrained(str(job.model_folder), **options)
-    except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
-        raise InputError("model_architecture", name=job.spec.model_name_or_path,
-                         architecture=_architecture(config), reason=str(error).splitlines()[0][:200]) from error
+    proved = config.get("model_type") in PROVED and job.ranks.alone and not job.spec.quantization_bit
+    with lean.imports(lean=proved and job.spec.flash_attn in ("auto", "sdpa")):
+        cls = _model_class(config)
+        _be_quiet()
+        try:
+            model = _filled(cls, job.model_folder, numbers.stored) if proved else None
+            model = _by_transformers(cls, job, numbers) if model is None else model
+        except (ValueError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
+            raise InputError("model_architecture", name=job.spec.model_name_or_path,
+                             architecture=_architecture(config), reason=str(error).splitlines()[0][:200]) from error
     model.requires_grad_(False)
     if job.spec.quantization_bit == 4:
         _cure_4bit(model)
     return model if job.spec.quantization_bit else model.to(numbers.device)
+
+
+def _filled(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """The model with its weights straight from the files.
+
+    from_pretrained builds it on the meta device first, for which torch imports sympy: 0.4 CPU-seconds. None where the
+    names in the files are not the model's own, as in some older checkpoints; from_pretrained knows how to convert.
+    """
+    from safetensors.torch import load_file
+    from transformers.initialization import no_init_weights
+
+    config = cls.config_class.from_pretrained(str(folder))
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with no_init_weights():
+            model = cls(config)
+    finally:
+        torch.set_default_dtype(before)
+    config.dtype = dtype
+    stored = {name: value.to(dtype) if value.is_floating_point() else value
+              for file in weight_files(folder) for name, value in load_file(file).items()}
+    own = model.state_dict()
+    tied = set(getattr(model, "all_tied_weights_keys", None) or ()) if config.tie_word_embeddings else set()
+    shapes_fit = all(own[name].shape == value.shape for name, value in stored.items() if name in own)
+    if set(stored) - set(own) or set(own) - set(stored) - tied or not shapes_fit:
+        return None
+    model.load_state_dict(stored, strict=False, assign=True)
+    model.tie_weights()
+    return model.eval()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files that hold a model, as transformers chooses them: one file, else those of the index."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file() or not index.is_file():
+        return [single] if single.is_file() else sorted(folder.glob("*.safetensors"))
+    return sorted({folder / name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
+
+
+def _by_transformers(cls: Any, job: Job, numbers: Numbers) -> Any:
+    """The model by from_pretrained; a weight that the files lack is an error, not a random number."""
+    options = {"dtype": numbers.stored, "use_safetensors": True, "local_files_only": True, **_quantized(job)}
+    attention = {"eager": "eager", "fa2": "flash_attention_2"}.get(job.spec.flash_attn)
+    if attention:
+        options["attn_implementation"] = attention
+    model, report = cls.from_pretrained(str(job.model_folder), output_loading_info=True, **options)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise InputError("model_weights_missing", path=str(job.model_folder), count=len(missing), name=missing[0])
+    return model
+
+
+def _be_quiet() -> None:
+    """No progress bars of transformers in the console log."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _architecture(config: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Network: a model and the proven way to run it on a batch, from token ids to the summed loss.
 
-Three ways to attend: `studio_varlen` (a flattened row, attention inside each sequence), the model's own attention over
-a flattened row, or padded batches. Two ways to the loss: the head applied to the labelled positions only, or the
+Two ways to attend: a flattened row with attention inside each sequence, or padded batches with the model's own
+attention, for models that flattening would change (BLOOM) or whose attention cannot be exchanged (GPT-Neo). Two ways to the loss: the head applied to the labelled positions only, or the
 model's own forward with `logits_to_keep` for models that do more than a head (Gemma 2, Cohere, Granite …).
 For architectures in PROVED both are known by test; any other is probed at the start with two short sequences.
 """
@@ -18,9 +18,9 @@ from studio.engine import attention
 from studio.engine.attention import Layout
 from studio.engine.batching import Batch
 from studio.engine.head import HeadLoss
+from studio.engine.loading import PROVED
 from studio.engine.numerics import Numbers
 
-PROVED = ("llama", "qwen2", "qwen3", "mistral")
 TOLERANCE = 2e-3
 
 
@@ -70,18 +70,17 @@ class Network:
 def connect(model: Any, numbers: Numbers, wanted: str, prefix: Any = None) -> Network:
     """The network of a freshly loaded model; `wanted` is the argument flash_attn, a prefix asks for padded batches."""
     attention.register()
-    if wanted == "auto" and prefix is None and model.config.model_type in PROVED:
+    if wanted in ("auto", "sdpa") and prefix is None and model.config.model_type in PROVED:
         model.config._attn_implementation = attention.NAME
         return Network(model, numbers, flat=True, plain_head=True)
     plain_head = _head_is_plain(model)
-    if prefix is not None:
-        return Network(model, numbers, flat=False, plain_head=plain_head, prefix=prefix)
-    own = model.config._attn_implementation
-    for name in ((attention.NAME, own) if wanted == "auto" else (own,)):
-        model.config._attn_implementation = name
+    if prefix is None and wanted != "eager":
+        own = model.config._attn_implementation
+        model.config._attn_implementation = own if wanted == "fa2" else attention.NAME
         if _flattening_is_exact(model):
             return Network(model, numbers, flat=True, plain_head=plain_head)
-    return Network(model, numbers, flat=False, plain_head=plain_head)
+        model.config._attn_implementation = own
+    return Network(model, numbers, flat=False, plain_head=plain_head, prefix=prefix)
 
 
 def _sample(model: Any) -> list[torch.Tensor]:

@@ -52,7 +52,7 @@ def copy_companions(source: Path, folder: Path) -> None:
     """Tokenizer, chat template and generation settings, as files: nothing is parsed and written anew."""
     for file in source.iterdir():
         wanted = file.is_file() and not file.name.endswith(_NOT_COPIED) and not file.name.startswith(".")
-        if wanted and not (folder / file.name).exists() and file.stat().st_size <= _LARGEST_COPIED:
+        if wanted and file.name != "config.json" and file.stat().st_size <= _LARGEST_COPIED:
             shutil.copyfile(file, folder / file.name)
 
 
