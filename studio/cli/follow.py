@@ -60,15 +60,18 @@ class View:
         self.to = to
         self.live = to.isatty()
         self.phases = {"training", "evaluating", "saving"}  # of these the steps speak
+        self.shown = ""
         self.step = 0
         self.first = True
 
     def show(self, glimpse: Any) -> None:
         """The glimpse as the line that changes, or what is new in it as lines."""
         if self.live:
-            columns = shutil.get_terminal_size((80, 24)).columns
-            self.to.write(f"\r\x1b[2K{cut(self.line(glimpse), columns - 1)}")
-            self.to.flush()
+            line = cut(self.line(glimpse), shutil.get_terminal_size((80, 24)).columns - 1)
+            if line != self.shown:
+                self.to.write(f"\r\x1b[2K{line}")
+                self.to.flush()
+                self.shown = line
             return
         self._points(glimpse)
         if glimpse.phase and glimpse.phase not in self.phases:
@@ -127,6 +130,7 @@ class View:
         if self.live:
             self.to.write("\r\x1b[2K")
             self.to.flush()
+            self.shown = ""
 
     def _write(self, line: str) -> None:
         self.to.write(f"{line}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from typing import Any
 
 import pytest
@@ -191,6 +192,17 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, list):
         return len(a) == len(b) and all(map(same, a, b))
     return a == b
+
+
+def test_a_shell_takes_the_command_apart_as_it_was_put_together() -> None:
+    values = {
+        "default_system": 'it\'s "5" & $HOME `x` \\ 中文\nnew; line',
+        "dataset": ["a b", "c,d"],
+        "learning_rate": 5e-5,
+    }
+    spelled = command(values, train.ARGUMENTS).removeprefix("python launch.py train ")
+    done = subprocess.run(["sh", "-c", f"printf '%s\\0' {spelled}"], capture_output=True, check=True, encoding="utf-8")
+    assert from_flags(done.stdout.split("\0")[:-1], train.ARGUMENTS) == values
 
 
 def read(*words: str) -> dict[str, Any]:

@@ -59,6 +59,18 @@ def test_a_name_is_taken_once(client: Client) -> None:
     assert len(client.listed()) == 1
 
 
+def test_two_starts_at_once_make_two_runs_or_one_refusal(client: Client) -> None:
+    unnamed = [client.begin("train", "--detach", *SHORT) for _ in range(2)]
+    assert [process.wait(60) for process in unnamed] == [0, 0]
+    assert len(client.listed()) == 2
+    named = [client.begin("train", "--detach", *SHORT, "--name", "one") for _ in range(2)]
+    assert sorted(process.wait(60) for process in named) == [0, 2]
+    refused = next(process for process in named if process.returncode == 2)
+    assert refused.stderr is not None
+    assert refused.stderr.read().count("\n") == 1
+    assert len(client.listed()) == 3
+
+
 def test_a_run_is_a_recipe_for_the_next(client: Client) -> None:
     assert client("train", *SHORT, "lora_rank=4", "--name", "一号").returncode == 0
     again = client("train", str(client.root / "saves" / "一号" / "spec.yaml"), "seed=7", "--name", "二号", "--json")
