@@ -70,6 +70,15 @@ def not_a_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Problem:
 
 def unknown_key(name: str, declared: Mapping[str, Argument], aliases: Mapping[str, str]) -> Problem:
     """A key that the studio does not have, with the nearest one that it has."""
-    near = difflib.get_close_matches(name, [*declared, *aliases], 1, 0.4)
-    nearest = aliases.get(near[0], near[0]) if near else ""
-    return Problem("unknown_near" if near else "unknown", name, {"name": name, "nearest": nearest})
+    near = max([*declared, *aliases], key=lambda known: _likeness(name, known), default="")
+    if not near or _likeness(name, near) < 0.5:
+        return Problem("unknown", name, {"name": name, "nearest": ""})
+    return Problem("unknown_near", name, {"name": name, "nearest": aliases.get(near, near)})
+
+
+def _likeness(name: str, known: str) -> float:
+    """How alike two keys are, from 0 to 1; words inside a longer key count nearly as much (`rank`, `batch_size`)."""
+    words = known.split("_")
+    inside = ["_".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
+    alike = max(0.9 * difflib.SequenceMatcher(None, name, part).ratio() for part in inside) - len(known) / 1000
+    return max(difflib.SequenceMatcher(None, name, known).ratio(), alike)
