@@ -1,17 +1,21 @@
 """Tokenised datasets kept on disk: `<cache>/tokens/<key>/` with `rows.arrow` and `counts.json`.
 
 A key's folder is made aside and renamed into place when it is whole, so that two processes that prepare the same
-rows at once never disturb each other. Everything here may be deleted at any time.
+rows at once never disturb each other. Everything here may be deleted at any time; what a process that was killed has
+left half-made is cleared away by the next that makes something.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,8 @@ from studio.data.tokens import RowWriter, opened
 from studio.errors import WorkError
 
 MOST_KEPT = 40
+MAKING = ".making-"
+_NEWBORN_SECONDS = 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ROWS, COUNTS = "rows.arrow", "counts.json"
 Fill = Callable[[RowWriter], Counts]
@@ -60,7 +66,9 @@ def _touch(kept: Path) -> None:
 def _make(kept: Path, fill: Fill) -> tuple[Any, Counts]:
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".making-", dir=kept.parent))
+        _clear_abandoned(kept.parent)
+        aside = Path(tempfile.mkdtemp(prefix=MAKING, dir=kept.parent))
+        hold = _held(aside)
     except OSError as error:
         raise _refused(kept.parent, error) from error
     try:
@@ -77,7 +85,34 @@ def _make(kept: Path, fill: Fill) -> tuple[Any, Counts]:
     except OSError as error:
         raise _refused(kept.parent, error) from error
     finally:
+        os.close(hold)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _held(aside: Path) -> int:
+    """A lock on a folder in the making, which lasts as long as the process."""
+    handle = os.open(aside, os.O_RDONLY)
+    with suppress(OSError):  # a file system without locks: then nobody clears it away either
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Delete what processes that are no more have left half-made; a newborn may not have its lock yet."""
+    for path in folder.glob(f"{MAKING}*"):
+        try:
+            if time.time() - path.stat().st_mtime < _NEWBORN_SECONDS:
+                continue
+            handle = os.open(path, os.O_RDONLY)
+        except OSError:
+            continue  # another process was first
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue  # its maker lives
+        finally:
+            os.close(handle)
 
 
 def _filled(folder: Path, fill: Fill) -> tuple[Any, Counts]:
