@@ -80,5 +80,5 @@ def _likeness(name: str, known: str) -> float:
     """How alike two keys are, from 0 to 1; words inside a longer key count nearly as much (`rank`, `batch_size`)."""
     words = known.split("_")
     inside = ["_".join(words[start:end]) for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
-    alike = max(0.9 * difflib.SequenceMatcher(None, name, part).ratio() for part in inside) - len(known) / 1000
+    alike = max(0.9 * difflib.SequenceMatcher(None, name, part).ratio() for part in inside) - len(words) / 100
     return max(difflib.SequenceMatcher(None, name, known).ratio(), alike)
