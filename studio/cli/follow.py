@@ -86,8 +86,7 @@ class View:
             for step, value in zip(glimpse.loss.steps, glimpse.loss.values, strict=True)
             if step > self.step
         ]
-        if self.first and points:
-            points, self.first = points[-1:], False
+        points, self.first = points[-1:] if self.first else points, False
         for step, value in points:
             said = self.voice.say("follow.step", step=step, total=glimpse.total or "?", loss=number(value))
             measured = [key for key in evaluated if self.step < key <= step]
@@ -98,7 +97,7 @@ class View:
     def _pace(self, glimpse: Any) -> str:
         parts = []
         if glimpse is not None and glimpse.state not in ENDED:
-            if glimpse.eta_seconds is not None:
+            if glimpse.eta_seconds is not None and glimpse.step < glimpse.total:
                 parts.append(self.voice.say("follow.eta", eta=self.voice.duration(glimpse.eta_seconds)))
             if glimpse.tokens_per_second:
                 parts.append(self.voice.say("follow.speed", speed=f"{glimpse.tokens_per_second:,.0f}"))

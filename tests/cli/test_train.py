@@ -23,7 +23,8 @@ def test_a_run_without_a_recipe_is_made_followed_and_finished(client: Client) ->
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "Run first"
-    assert [line for line in lines if line.startswith("step 4/4")]
+    steps = [line.split(" · ")[0] for line in lines if line.startswith("step ")]
+    assert steps == ["step 1/4", "step 2/4", "step 3/4", "step 4/4"]
     assert len(set(lines)) == len(lines)
     assert (client.root / "saves" / "first" / "checkpoints" / "step-4" / "complete").exists()
 
