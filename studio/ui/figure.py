@@ -22,7 +22,7 @@ class Figure:
         self.name = name
         with gr.Column(elem_id=f"figure-{name}", elem_classes=["figure", "tall" if tall else "low"]):
             words(gr.HTML, {"value": lambda lang: _head(lang, name, title)}, js_on_load=None, apply_default_css=False)
-            self.drawing = words(
+            self.drawing = words.first(
                 gr.HTML,
                 {"value": empty},
                 html_template='<div class="drawing" role="img"></div>',

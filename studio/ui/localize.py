@@ -26,9 +26,11 @@ class Words:
         self._said.append((component, said))
         return component
 
-    def at_first(self, component: Any, said: Mapping[str, Said]) -> None:
-        """What a component says in the page as it is first served; from then on its own events speak."""
+    def first(self, kind: Callable[..., Any], said: Mapping[str, Said], **props: Any) -> Any:
+        """Build a component that speaks so in the page as it is first served; from then on its own events speak."""
+        component = kind(**spoken(said, self.lang), **props)
         self._first.append((component, said))
+        return component
 
     @property
     def components(self) -> list[Any]:

@@ -57,8 +57,13 @@ class Page:
             form.add("model_name_or_path", offered=self.desk.models)
             form.add("finetuning_type")
             form.add("adapter_name_or_path", offered=self.desk.adapters)
-            self.pulse = gr.HTML("", elem_id="pulse", js_on_load=None, apply_default_css=False)
-            words.at_first(self.pulse, {"value": lambda lang: pulse(self.desk, lang)})
+            self.pulse = words.first(
+                gr.HTML,
+                {"value": lambda lang: pulse(self.desk, lang)},
+                elem_id="pulse",
+                js_on_load=None,
+                apply_default_css=False,
+            )
             self.lang = gr.Radio(
                 [("中文", "zh"), ("EN", "en")],
                 value=words.lang,
@@ -125,10 +130,8 @@ class Page:
             trigger_mode="always_last",
             **_QUIET,
         )
-        filled = train.load.upload(
-            train.read_yaml, [self.lang, train.load], [*form.inputs, train.card, train.marks], **_QUIET
-        )
-        self._look_after(filled, only_filled=True)
+        loaded = [*form.inputs, *train.judged, self.kept]
+        train.load.upload(train.read_yaml, [self.lang, train.load], loaded, **_QUIET)
         self._look_after(train.reset.click(lambda: form.fill({}), None, form.inputs, **_QUIET))
         begun = train.start.click(
             train.begin,
@@ -146,10 +149,9 @@ class Page:
         self._look_after(further)
         further.then(None, None, None, js="() => window.studio && studio.to('arg-model_name_or_path')", **_QUIET)
 
-    def _look_after(self, event: Any, only_filled: bool = False) -> Any:
+    def _look_after(self, event: Any) -> Any:
         """Chain a look at the form behind an event that has filled it."""
-        follow = event.success if only_filled else event.then
-        return follow(self._edited, [self.lang, *self.form.inputs], [*self.train.judged, self.kept], **_QUIET)
+        return event.then(self._edited, [self.lang, *self.form.inputs], [*self.train.judged, self.kept], **_QUIET)
 
     def _edited(self, lang: str, *values: Any) -> list[Any]:
         return [*self.train.look(lang, *values), read(values)]
@@ -286,10 +288,11 @@ class Page:
             [self.route, self.kept],
             [*place, *self.form.inputs],
             **_QUIET,
-            js="(route, kept) => [location.search, kept]",
+            js="(route, kept) => [window.studio ? studio.first : location.search, kept]",
         )
         self._look_after(loaded)
-        loaded.then(self._redraw, *self._all_live, **_QUIET)
+        drawn = loaded.then(self._redraw, *self._all_live, **_QUIET)
+        drawn.then(None, None, None, js="() => window.studio && studio.arrived()", **_QUIET)
 
     def _go(self, shown: str, opened: str, event: gr.EventData) -> list[Any]:
         said = event._data or {}

@@ -23,7 +23,7 @@ class RunPanel:
         """Name, state, figures, and the buttons that fit the state."""
         words, place = self.words, self.place
         with gr.Row(elem_classes=["panel-head"]):
-            self.head = words(
+            self.head = words.first(
                 gr.HTML,
                 {"value": lambda lang: status.head(None, lang)},
                 elem_id=f"{place}-head",
@@ -69,7 +69,7 @@ class RunPanel:
 
     def put_log(self) -> None:
         """The last lines that the run's processes wrote."""
-        self.log = self.words(
+        self.log = self.words.first(
             gr.HTML,
             {"value": lambda lang: status.log((), lang)},
             elem_id=f"{self.place}-log",

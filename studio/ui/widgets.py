@@ -74,9 +74,11 @@ def choices(a: Argument) -> Callable[[str], list[tuple[str, Any]]]:
 
 
 def shown(a: Argument, value: Any) -> Any:
-    """A spec's value as its widget holds it."""
+    """A spec's value as its widget holds it; what was typed and is no value yet stays as it was typed."""
     if a.kind is Kind.BOOL:
         return value if not a.optional else {True: "true", False: "false"}.get(value, _NO)
+    if isinstance(value, str):
+        return value
     if a.kind is Kind.LIST:
         return _listed(a, [str(part) for part in value or []])
     if a.kind is Kind.DICT:

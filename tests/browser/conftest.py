@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 EXECUTABLE = os.environ.get("STUDIO_TEST_BROWSER") or "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SHORT = "max_steps: 24\nlogging_steps: 2\neval_steps: 8\nval_size: 16\nmax_samples: 200\ncpu_threads: 1\n"
-PATIENCE = 120_000
+PATIENCE = 60_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

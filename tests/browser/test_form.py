@@ -63,11 +63,11 @@ def test_yaml_goes_out_and_comes_back_whole(visit: Any, tmp_path: Path) -> None:
     download.value.save_as(path)
     assert path.name == "there-and-back.yaml" and path.read_text(encoding="utf-8") == said
     page.click("#reset")
-    page.wait_for_function("!document.querySelector('#text-yaml').textContent.includes('请回答')")
+    page.wait_for_function("!document.querySelector('#text-yaml')?.textContent?.includes('请回答')")
     page.set_input_files("#load-yaml input[type=file], #fold-yaml ~ * input[type=file], input[type=file]", str(path))
-    page.wait_for_function("said => document.querySelector('#text-yaml').textContent === said", arg=said)
+    page.wait_for_function("said => document.querySelector('#text-yaml')?.textContent === said", arg=said)
     page.reload()
-    page.wait_for_function("document.querySelector('#arg-output_dir input').value === 'there-and-back'")
+    page.wait_for_function("document.querySelector('#arg-output_dir input')?.value === 'there-and-back'")
     page.click("#reset")
 
 
@@ -101,7 +101,7 @@ def test_ctrl_enter_starts_and_a_chosen_name_is_kept(visit: Any, tmp_path: Path)
     path = tmp_path / "short.yaml"
     path.write_text(SHORT + "output_dir: by-keyboard\n", encoding="utf-8")
     page.set_input_files("input[type=file]", str(path))
-    page.wait_for_function("document.querySelector('#arg-output_dir input').value === 'by-keyboard'")
+    page.wait_for_function("document.querySelector('#arg-output_dir input')?.value === 'by-keyboard'")
     page.focus("#arg-num_train_epochs input")
     page.keyboard.press("Control+Enter")
     wait_for_state(page, "finished")

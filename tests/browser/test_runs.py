@@ -107,10 +107,18 @@ def test_zoom_survives_an_update_and_the_axis_turns_logarithmic(visit: Any, fini
     page = visit(path=f"?tab=train&run={finished}")
     page.wait_for_function("+(document.querySelector('#figure-live-loss .drawing')).dataset.points > 5")
     drawing = "document.querySelector('#figure-live-loss .drawing')"
-    page.evaluate(f"window.Plotly.relayout({drawing}, {{'xaxis.range': [4, 12]}})")
+    page.locator("#figure-live-loss .drawing").scroll_into_view_if_needed()
+    box = page.locator("#figure-live-loss .drawing").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"{drawing}.layout.xaxis.range[0] > 1")
+    zoomed = page.evaluate(f"{drawing}.layout.xaxis.range")
     page.click("#lang label:has(input[value=zh])")
     page.wait_for_function(f"{drawing}.layout.xaxis.title.text === '步数'")
-    assert page.evaluate(f"{drawing}.layout.xaxis.range") == [4, 12]
+    assert page.evaluate(f"{drawing}.layout.xaxis.range") == zoomed
     page.hover("#figure-live-loss")
     page.click("#figure-live-loss [data-tool=log]")
     page.wait_for_function(f"{drawing}.layout.yaxis.type === 'log'")

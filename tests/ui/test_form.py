@@ -114,3 +114,9 @@ def test_search_finds_names_older_names_and_words_of_both_languages(page: Page) 
         assert name in page.form.search(query, "sft", "lora")[0]
     assert "prefix_projection" not in page.form.search("prefix", "sft", "lora")[0]
     assert "null" in page.form.search("", "sft", "lora")[0]
+
+
+def test_what_is_typed_and_wrong_comes_back_as_it_was_typed(page: Page) -> None:
+    draft = {"learning_rate": "abc", "lora_rank": "1.5", "lr_scheduler_kwargs": "a: [", "num_train_epochs": "-0"}
+    held = [update["value"] for update in page.form.fill(draft)]
+    assert read(held) == draft

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,18 +75,25 @@ def test_a_wrong_learning_rate_stands_beside_its_field(page: Page, rate: str) ->
     assert "learning_rate" in page.train.look("en", *[held[name] for name in _order(page)])[1]
 
 
-def test_a_yaml_with_mistakes_changes_no_field(page: Page, tmp_path: Any) -> None:
+def loaded(page: Page, path: Path) -> tuple[list[Any], list[Any]]:
+    """What loading a recipe does to the fields, and to everything else."""
+    answer = page.train.read_yaml("en", str(path))
+    return answer[: len(page.form.inputs)], answer[len(page.form.inputs) :]
+
+
+def test_a_yaml_with_mistakes_changes_no_field(page: Page, tmp_path: Path) -> None:
     for text in ("lora_rank: abc\n", "a: 1\na: 2\n", "x:\n\t- 1\n", "lora_rnak: 8\n", "lora_rank: [1, 2]\n", "- 1\n"):
         path = tmp_path / "recipe.yaml"
         path.write_text(text, encoding="utf-8")
-        answer = page.train.read_yaml("en", str(path))
-        assert all(update == gr.skip() for update in answer[:-2])
-        assert "problem" in answer[-2]
+        fields, others = loaded(page, path)
+        assert all(update == gr.skip() for update in fields)
+        assert "problem" in others[0] and others[-1] == gr.skip()
 
 
-def test_a_good_yaml_fills_the_form(page: Page, tmp_path: Any) -> None:
+def test_a_good_yaml_fills_the_form(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text("finetuning_type: lora\nlora_rank: 16\nlearning_rate: 5e-5\ndev_ratio: 0.1\n", encoding="utf-8")
-    answer = page.train.read_yaml("en", str(path))
-    values = dict(zip(_order(page), (update.get("value") for update in answer[:-2]), strict=True))
+    fields, others = loaded(page, path)
+    values = dict(zip(_order(page), (update.get("value") for update in fields), strict=True))
     assert (values["lora_rank"], values["learning_rate"], values["val_size"]) == ("16", "5e-5", "0.1")
+    assert others[-1] == {"lora_rank": 16, "learning_rate": 5e-5, "val_size": 0.1}

@@ -44,6 +44,7 @@
     const styles = getComputedStyle(document.body);
     const { data, layout } = coloured(figure.value, name => styles.getPropertyValue(`--${name}`).trim());
     layout.autosize = true;
+    layout.uirevision += `#${figure.whole}`;
     if (figure.log && data.length) layout.yaxis.type = 'log';
     place.setAttribute('aria-label', figure.value.name || '');
     window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: false, showTips: false, doubleClick: 'reset' });
@@ -54,7 +55,7 @@
     const holder = element.closest('.figure');
     const name = holder ? holder.id.slice(7) : '';
     const before = figures.get(name) && figures.get(name).figure;
-    place.figure = { value: props.value, log: before ? before.log : false };
+    place.figure = { value: props.value, log: before ? before.log : false, whole: 0 };
     figures.set(name, place);
     watch('value', () => { place.figure.value = props.value; draw(place); });
     new ResizeObserver(() => {
@@ -64,16 +65,14 @@
     const wait = setInterval(() => { if (window.Plotly) { clearInterval(wait); draw(place); } }, 80);
   };
   const tools = {
-    log: (place, button) => { place.figure.log = !place.figure.log; button.setAttribute('aria-pressed', place.figure.log);
-      window.Plotly.relayout(place, { 'yaxis.type': place.figure.log ? 'log' : 'linear', 'yaxis.autorange': true }); },
-    whole: place => { const range = (place.figure.value.layout.xaxis || {}).range;
-      window.Plotly.relayout(place, { 'yaxis.autorange': true, ...(range ? { 'xaxis.range': [...range] } : { 'xaxis.autorange': true }) }); },
+    log: (place, button) => { place.figure.log = !place.figure.log; place.figure.whole += 1; button.setAttribute('aria-pressed', place.figure.log); draw(place); },
+    whole: place => { place.figure.whole += 1; draw(place); },
     full: place => { if (document.fullscreenElement) document.exitFullscreen(); else place.closest('.figure').requestFullscreen(); },
     save: place => {
       const ground = getComputedStyle(document.body).getPropertyValue('--surface').trim();
       const { data, layout } = place;
       window.Plotly.toImage({ data, layout: { ...layout, paper_bgcolor: ground, plot_bgcolor: ground } }, { format: 'png', width: 1200, height: 700, scale: 2 })
-        .then(url => offer(url, `${place.figure.value.layout.uirevision || 'figure'}-${place.closest('.figure').id.slice(7)}.png`)); },
+        .then(url => offer(url, `${place.figure.value.layout.uirevision || 'run'}-${place.closest('.figure').id.slice(7)}.png`)); },
   };
 
   /* ---- texts to copy and save */
@@ -123,7 +122,9 @@
   const address = ({ tab, run }) => { const query = new URLSearchParams(); if (tab) query.set('tab', tab); if (run) query.set('run', run); return `?${query}`; };
   const went = next => { if (address(next) !== address(place())) history.pushState(null, '', address(next)); };
   const shown = { train: '', runs: '' };
-  let moving = false;
+  let moving = true; // until the page stands where its address says
+  studio.first = location.search;
+  studio.arrived = () => { moving = false; };
   const go = next => { moving = true; setTimeout(() => { moving = false; }, 1500); if (studio.go) studio.go(next); };
   studio.selected = tab => { if (!moving) went({ tab, run: shown[tab] }); };
   studio.opened = run => { shown.runs = run; if (!moving) went({ tab: 'runs', run }); };

@@ -84,8 +84,13 @@ class TrainTab:
             js_on_load=None,
             apply_default_css=False,
         )
-        self.card = gr.HTML("", elem_id="card", js_on_load=None, apply_default_css=False)
-        words.at_first(self.card, {"value": lambda lang: judge({}, lang, self.desk).card})
+        self.card = words.first(
+            gr.HTML,
+            {"value": lambda lang: judge({}, lang, self.desk).card},
+            elem_id="card",
+            js_on_load=None,
+            apply_default_css=False,
+        )
         self.marks = gr.HTML("", elem_id="marks", visible="hidden", js_on_load=None)
         self.form.add("output_dir")
         self.start = words(gr.Button, {"value": "page.run.start"}, variant="primary", elem_id="start")
@@ -160,17 +165,18 @@ class TrainTab:
         return acted(self.desk, self.panel, lang, shown, lambda folder: starting.resume(folder, self.desk.workspace))
 
     def read_yaml(self, lang: str, path: str | None) -> list[Any]:
-        """A recipe into the form, whole or not at all; (updates of the inputs, card, marks)."""
+        """A recipe into the form, whole or not at all; (updates of the inputs, of `judged`, the draft)."""
         try:
-            spec = train.check(without_header(document.read(Path(path or ""))))
+            draft = train.changed(train.check(without_header(document.read(Path(path or "")))))
         except SpecError as error:
             wrong = tuple((problem.field, of_problem(lang, problem)) for problem in error.problems)
         except StudioError as error:
             wrong = (("", of_error(lang, error)),)
         else:
-            return [*self.form.fill(train.changed(spec)), gr.skip(), gr.skip()]
+            return [*self.form.fill(draft), *self._verdict(judge(draft, lang, self.desk)), draft]
         verdict = Verdict(lang, {}, wrong=wrong)
-        return [*[gr.skip()] * len(self.form.inputs), verdict.card, verdict.marks]
+        others = len(self.form.inputs), len(self.judged) - 1
+        return [*[gr.skip()] * others[0], verdict.card, verdict.marks, *[gr.skip()] * (others[1] - 1), gr.skip()]
 
     def further(self, shown: str) -> list[Any]:
         """The shown run's settings in the form, going on from its result under a new name."""
