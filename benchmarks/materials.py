@@ -1,7 +1,7 @@
 """Models and data for the benchmarks, made here: random weights of two sizes, conversations of mixed length.
 
 `python benchmarks/materials.py` writes them to STUDIO_BENCH_HOME once. Row lengths follow the log-normal shape of
-instruction data (median 110 tokens, a tenth beyond 450), so that padding costs what it costs in practice.
+instruction data (median 110 tokens, a tenth beyond 350), so that padding costs what it costs in practice.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def rows(count: int = ROWS) -> list[dict[str, str]]:
     def text(median: float) -> str:
         return " ".join(chance.choices(words, k=max(3, min(600, round(chance.lognormvariate(0, 1.0) * median)))))
 
-    return [{"instruction": text(14), "input": "", "output": text(50)} for _ in range(count)]
+    return [{"instruction": text(5), "input": "", "output": text(18)} for _ in range(count)]
 
 
 def data_file(folder: Path, count: int) -> Path:

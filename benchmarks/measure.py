@@ -68,7 +68,8 @@ def _wait_for_orphans(patience_seconds: float = 30) -> None:
 
 def last_json(command: Sequence[object], env: Mapping[str, str] | None = None) -> dict[str, float]:
     """The JSON object on the last line that a measuring child prints."""
-    done = subprocess.run([str(part) for part in command], env=dict(env or environment()), capture_output=True, text=True)
+    words = [str(part) for part in command]
+    done = subprocess.run(words, env=dict(env or environment()), capture_output=True, text=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise Skipped((done.stderr or done.stdout).strip()[-250:] or f"exit code {done.returncode}")
@@ -97,7 +98,8 @@ def contest(title: str, contestants: Mapping[str, Callable[[], float]], referenc
     return figures
 
 
-def _table(title: str, figures: Mapping[str, list[float]], skipped: Mapping[str, str], reference: str, unit: str) -> None:
+def _table(title: str, figures: Mapping[str, list[float]], skipped: Mapping[str, str], reference: str,
+           unit: str) -> None:
     print(f"\n{title}\n\n| contestant | {unit} | × {reference} | rounds |\n| --- | ---: | ---: | --- |")
     for name, values in figures.items():
         if name in skipped:
@@ -105,5 +107,6 @@ def _table(title: str, figures: Mapping[str, list[float]], skipped: Mapping[str,
             continue
         ratios = [value / base for value, base in zip(values, figures.get(reference, []), strict=False)]
         ratio = f"{statistics.median(ratios):.2f}" if ratios else ""
-        print(f"| {name} | {statistics.median(values):.3g} | {ratio} | {' / '.join(f'{value:.3g}' for value in values)} |")
-    print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; CPU-seconds are user + system of the whole process tree.")
+        rounds = " / ".join(f"{value:.3g}" for value in values)
+        print(f"| {name} | {statistics.median(values):.3g} | {ratio} | {rounds} |")
+    print(f"\n{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; CPU-seconds: user + system, whole process tree.")

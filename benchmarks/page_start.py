@@ -36,8 +36,9 @@ def bare(port: int) -> None:
 
 def measure(command: Sequence[object], port: int, scratch: str, **more: str) -> dict[str, float]:
     """Start a server, fetch its page and its config, and charge it for everything until then."""
-    process = subprocess.Popen([str(part) for part in command], env=environment(**more), cwd=scratch, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen([str(part) for part in command], env=environment(**more), cwd=scratch,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True)
     try:
         index = _fetch(f"http://127.0.0.1:{port}/", process)
         tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
@@ -73,7 +74,8 @@ def one(name: str) -> float:
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as scratch:
         if name == "studio":
-            figures = measure([PYTHON, "-m", "studio.cli", "--port", port, "--root", scratch, "--no-browser"], port, scratch)
+            command = [PYTHON, "-m", "studio.cli", "--port", port, "--root", scratch, "--no-browser"]
+            figures = measure(command, port, scratch)
         elif name == "bare":
             figures = measure([PYTHON, __file__, "--bare", port], port, scratch)
         elif LLAMAFACTORY:

@@ -1,4 +1,4 @@
-"""One training program per peer, as its own users would start it: `peers.py <peer> <model> <data folder> <option=value>…`.
+"""One training program per peer, as its users would start it: `peers.py <peer> <model> <data folder> <option=value>…`.
 
 All train LoRA (rank 8, alpha 16, all linear layers) on the same rows in the same order, batch 4, rows cut at 1,024.
 """
@@ -18,12 +18,13 @@ def llamafactory(model: str, data: str, out: str, options: dict[str, Any]) -> No
     """LLaMA-Factory with the settings that its board sends; a CPU is asked for, nothing is saved in between."""
     from llamafactory.train.tuner import run_exp
 
-    run_exp({"model_name_or_path": model, "stage": "sft", "do_train": True, "finetuning_type": "lora", "lora_target": "all",
-             "lora_rank": 8, "lora_alpha": 16, "dataset": "bench", "dataset_dir": data, "template": "chatml",
-             "cutoff_len": LENGTH, "per_device_train_batch_size": BATCH, "gradient_accumulation_steps": 1,
-             "learning_rate": RATE, "num_train_epochs": 1.0, "lr_scheduler_type": "cosine", "optim": "adamw_torch",
-             "save_strategy": "no", "report_to": "none", "output_dir": out, "logging_steps": 5, "overwrite_cache": True,
-             "disable_shuffling": True, "use_cpu": True, "max_samples": 100_000, **options})
+    run_exp({"model_name_or_path": model, "stage": "sft", "do_train": True, "finetuning_type": "lora",
+             "lora_target": "all", "lora_rank": 8, "lora_alpha": 16, "dataset": "bench", "dataset_dir": data,
+             "template": "chatml", "cutoff_len": LENGTH, "per_device_train_batch_size": BATCH,
+             "gradient_accumulation_steps": 1, "learning_rate": RATE, "num_train_epochs": 1.0,
+             "lr_scheduler_type": "cosine", "optim": "adamw_torch", "save_strategy": "no", "report_to": "none",
+             "output_dir": out, "logging_steps": 5, "overwrite_cache": True, "disable_shuffling": True,
+             "use_cpu": True, "max_samples": 100_000, **options})
 
 
 def _conversations(data: str) -> list[dict[str, Any]]:
@@ -46,7 +47,8 @@ def trl(model: str, data: str, out: str, options: dict[str, Any]) -> None:
     arguments = SFTConfig(output_dir=out, per_device_train_batch_size=BATCH, max_length=LENGTH, learning_rate=RATE,
                           num_train_epochs=1, logging_steps=5, save_strategy="no", report_to="none", use_cpu=True,
                           train_sampling_strategy="sequential", **options)
-    SFTTrainer(model, args=arguments, train_dataset=Dataset.from_list(_conversations(data)), peft_config=_lora()).train()
+    rows = Dataset.from_list(_conversations(data))
+    SFTTrainer(model, args=arguments, train_dataset=rows, peft_config=_lora()).train()
 
 
 def trainer(model: str, data: str, out: str, options: dict[str, Any]) -> None:
@@ -68,9 +70,9 @@ def trainer(model: str, data: str, out: str, options: dict[str, Any]) -> None:
         whole = tokenizer.apply_chat_template(row["prompt"] + row["completion"], return_dict=False)
         pairs.append({"input_ids": whole[:LENGTH], "labels": ([-100] * len(asked) + whole[len(asked):])[:LENGTH]})
     collate = DataCollatorWithFlattening() if options.pop("flat", False) else DataCollatorForSeq2Seq(tokenizer)
-    arguments = TrainingArguments(output_dir=out, per_device_train_batch_size=BATCH, learning_rate=RATE, save_strategy="no",
-                                  num_train_epochs=1, logging_steps=5, report_to="none", use_cpu=True,
-                                  train_sampling_strategy="sequential", **options)
+    arguments = TrainingArguments(output_dir=out, per_device_train_batch_size=BATCH, learning_rate=RATE,
+                                  save_strategy="no", num_train_epochs=1, logging_steps=5, report_to="none",
+                                  use_cpu=True, train_sampling_strategy="sequential", **options)
     tuned = get_peft_model(AutoModelForCausalLM.from_pretrained(model, dtype="float32"), _lora())
     Trainer(tuned, arguments, collate, pairs).train()
 
