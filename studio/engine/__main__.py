@@ -30,8 +30,8 @@ def main(argv: list[str]) -> int:
     ranks = Ranks.of_environment()
     recorder = Recorder(folder, silent=not ranks.first, lang=os.environ.get("STUDIO_LANG", "en"))
     stop = Stop(folder.stop, recorder.heartbeat)
-    recorder.phase("loading")
     stop.watch(lambda: recorder.phase("stopped"))
+    recorder.phase("loading")
     code = _guarded(folder, ranks, recorder, stop)
     _close_orphan(folder, ranks, code)
     return code

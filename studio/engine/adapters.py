@@ -123,7 +123,8 @@ def _free(model: Any, also: Iterable[str]) -> None:
     modules = {name: module for name, module in model.named_modules() if name.rpartition(".")[2] in also}
     for wanted in also:
         if not any(name.rpartition(".")[2] == wanted for name in modules):
-            names = sorted({n.rpartition(".")[2] for n, m in model.named_modules() if n and any(m.parameters(False))})
+            with_weights = [n for n, m in model.named_modules() if n and any(True for _ in m.parameters(False))]
+            names = sorted({n.rpartition(".")[2] for n in with_weights})
             raise InputError("additional_target_nothing", target=wanted, names=", ".join(names))
     for module in modules.values():
         for name, p in list(module.named_parameters(recurse=False)):

@@ -6,6 +6,8 @@ gets no mask at all (masking_utils), which is what is wanted: the layout alone s
 
 from __future__ import annotations
 
+import importlib
+from functools import cache
 from typing import Any
 
 import torch
@@ -17,10 +19,14 @@ WIDENED = 640
 
 
 class Layout:
-    """The lengths of the sequences in the row being computed; stays set during backward for recomputation."""
+    """The lengths of the sequences in the row being computed; stays set during backward for recomputation.
+
+    `fused` allows kernels that take all sequences at once; the probe turns it off where they do not work.
+    """
 
     lengths: tuple[int, ...] = ()
     cumulative: torch.Tensor | None = None
+    fused: bool = True
 
     @classmethod
     def set(cls, lengths: tuple[int, ...], device: torch.device) -> None:
@@ -44,9 +50,9 @@ def attend(module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, valu
         raise NotImplementedError("attention variant")
     if sliding_window is not None and sliding_window >= max(Layout.lengths):
         sliding_window = None
-    fused = _fused_varlen(query)
-    if fused is not None and sliding_window is None:
-        return fused(query, key, value, dropout, scaling), None
+    fused = _fused(query, dropout)
+    if fused is not None:
+        return fused(query, key, value, dropout, scaling, sliding_window), None
     grouped = query.shape[1] != key.shape[1]
     pieces = [_one(q, k, v, dropout, scaling, sliding_window, grouped)
               for q, k, v in zip(query.split(Layout.lengths, 2), key.split(Layout.lengths, 2),
@@ -71,37 +77,47 @@ def _one(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dropout: f
     return out.transpose(1, 2).to(dtype)
 
 
-def _fused_varlen(query: torch.Tensor) -> Any:
+def _fused(query: torch.Tensor, dropout: float) -> Any:
     """A kernel that takes all sequences at once, where this machine has one for these numbers; else None."""
-    if query.device.type != "cuda" or query.dtype not in (torch.float16, torch.bfloat16) or query.shape[-1] > 256:
+    sixteen = query.dtype in (torch.float16, torch.bfloat16)
+    if query.device.type != "cuda" or not sixteen or query.shape[-1] > 256 or not Layout.fused:
         return None
-    return _flash if _has_flash() else None
+    if _exists("flash_attn"):
+        return _flash_attn
+    return _torch_varlen if not dropout and _exists("torch.nn.attention.varlen") else None
 
 
-def _has_flash() -> bool:
-    global _FLASH
-    if _FLASH is None:
-        try:
-            import flash_attn  # noqa: F401
-
-            _FLASH = True
-        except ImportError:
-            _FLASH = False
-    return _FLASH
+@cache
+def _exists(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
 
 
-_FLASH: bool | None = None
-
-
-def _flash(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dropout: float,
-           scaling: float | None) -> torch.Tensor:
-    """flash-attn's varlen kernel; shapes as `attend`."""
+def _flash_attn(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dropout: float, scaling: float | None,
+                window: int | None) -> torch.Tensor:
+    """The kernel of the package flash-attn; shapes as `attend`, a window counts the token itself."""
     from flash_attn import flash_attn_varlen_func
 
-    longest = max(Layout.lengths)
-    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
-    return flash_attn_varlen_func(q, k, v, Layout.cumulative, Layout.cumulative, longest, longest, dropout_p=dropout,
-                                  softmax_scale=scaling, causal=True)[None]
+    longest, starts = max(Layout.lengths), Layout.cumulative
+    q, k, v = (x[0].transpose(0, 1).contiguous() for x in (query, key, value))
+    seen = (-1, -1) if window is None else (window - 1, 0)
+    return flash_attn_varlen_func(q, k, v, starts, starts, longest, longest, dropout_p=dropout, softmax_scale=scaling,
+                                  causal=True, window_size=seen)[None]
+
+
+def _torch_varlen(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, dropout: float, scaling: float | None,
+                  window: int | None) -> torch.Tensor:
+    """torch's own kernel for sequences of different lengths; shapes as `attend`."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    longest, starts = max(Layout.lengths), Layout.cumulative
+    q, k, v = (x[0].transpose(0, 1).contiguous() for x in (query, key, value))
+    seen = (-1, 0) if window is None else (window - 1, 0)
+    return varlen_attn(q, k, v, starts, starts, longest, longest, scale=scaling, window_size=seen,
+                       enable_gqa=query.shape[1] != key.shape[1])[None]
 
 
 def register() -> None:

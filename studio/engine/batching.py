@@ -55,7 +55,8 @@ class Plan:
     stretches of 50 batches, for models that can only be given padded batches.
     """
 
-    def __init__(self, lengths: np.ndarray, size: int, seed: int, *, pack_tokens: int = 0, grouped: bool = False) -> None:
+    def __init__(self, lengths: np.ndarray, size: int, seed: int, *, pack_tokens: int = 0,
+                 grouped: bool = False) -> None:
         self._lengths = np.asarray(lengths)
         self._size = size
         self._seed = seed

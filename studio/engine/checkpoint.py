@@ -25,7 +25,8 @@ from studio.errors import WorkError
 from studio.runs.files import RunFolder
 
 
-def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict[str, Any], *, only_model: bool) -> Path:
+def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict[str, Any], *,
+         only_model: bool) -> Path:
     """Write one checkpoint; a half-written one is removed again. Raises WorkError disk_full."""
     target = folder.checkpoint(step)
     shutil.rmtree(target, ignore_errors=True)

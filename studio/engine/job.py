@@ -34,7 +34,10 @@ class Job:
         torch.manual_seed(self.spec.seed)
 
     def adapter_folder(self, name: str) -> Path:
-        """The folder of an adapter: a path, a run (its result), or `<run>/step-<n>`; raises InputError adapter_missing."""
+        """The folder of an adapter: a path, a run (its result), or `<run>/step-<n>`.
+
+        Raises InputError adapter_missing.
+        """
         from studio.runs.checkpoints import result
 
         run, _, step = name.rpartition("/")

@@ -68,7 +68,9 @@ def _is_stand_in(cls: type) -> bool:
 class _Absent(types.ModuleType):
     """A module without content that has every name."""
 
-    __path__: list[str] = []
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

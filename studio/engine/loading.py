@@ -110,7 +110,8 @@ def _model_class(config: dict[str, Any]) -> Any:
     module = kind.replace("-", "_")
     if architecture.endswith(_ENDINGS) and module.isidentifier():
         try:
-            found = getattr(importlib.import_module(f"transformers.models.{module}.modeling_{module}"), architecture, None)
+            home = importlib.import_module(f"transformers.models.{module}.modeling_{module}")
+            found = getattr(home, architecture, None)
         except ImportError:
             found = None
         if found is not None:

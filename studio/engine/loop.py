@@ -148,7 +148,10 @@ class Trainer:
         torch.manual_seed(hash(mixed) & 0x7FFFFFFF)
 
     def _update(self, total: torch.Tensor, trained: int) -> float:
-        """Clip and step; the gradient norm before clipping. Raises WorkError loss_not_finite before any harm is done."""
+        """Clip and step; the gradient norm before clipping.
+
+        Raises WorkError loss_not_finite before any harm is done.
+        """
         spec = self.job.spec
         if not trained:
             return 0.0

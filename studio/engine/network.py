@@ -1,9 +1,10 @@
 """Network: a model and the proven way to run it on a batch, from token ids to the summed loss.
 
 Two ways to attend: a flattened row with attention inside each sequence, or padded batches with the model's own
-attention, for models that flattening would change (BLOOM) or whose attention cannot be exchanged (GPT-Neo). Two ways to the loss: the head applied to the labelled positions only, or the
-model's own forward with `logits_to_keep` for models that do more than a head (Gemma 2, Cohere, Granite …).
-For architectures in PROVED both are known by test; any other is probed at the start with two short sequences.
+attention, for models that flattening would change (BLOOM) or whose attention cannot be exchanged (GPT-Neo).
+Two ways to the loss: the head applied to the labelled positions only, or the model's own forward with
+`logits_to_keep` for models that do more than a head (Gemma 2, Cohere, Granite …). For architectures in PROVED both are
+known by test on a CPU; any other, and every kernel of a GPU, is probed at the start with two short sequences.
 """
 
 from __future__ import annotations
@@ -70,15 +71,17 @@ class Network:
 def connect(model: Any, numbers: Numbers, wanted: str, prefix: Any = None) -> Network:
     """The network of a freshly loaded model; `wanted` is the argument flash_attn, a prefix asks for padded batches."""
     attention.register()
-    if wanted in ("auto", "sdpa") and prefix is None and model.config.model_type in PROVED:
+    on_cpu = numbers.device.type == "cpu"
+    if wanted in ("auto", "sdpa") and prefix is None and model.config.model_type in PROVED and on_cpu:
         model.config._attn_implementation = attention.NAME
         return Network(model, numbers, flat=True, plain_head=True)
     plain_head = _head_is_plain(model)
     if prefix is None and wanted != "eager":
         own = model.config._attn_implementation
         model.config._attn_implementation = own if wanted == "fa2" else attention.NAME
-        if _flattening_is_exact(model):
-            return Network(model, numbers, flat=True, plain_head=plain_head)
+        for Layout.fused in (True, False) if not on_cpu else (True,):
+            if _flattening_is_exact(model):
+                return Network(model, numbers, flat=True, plain_head=plain_head)
         model.config._attn_implementation = own
     return Network(model, numbers, flat=False, plain_head=plain_head, prefix=prefix)
 

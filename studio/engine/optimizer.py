@@ -38,7 +38,8 @@ def make(spec: Any, moving: Mapping[str, torch.nn.Parameter]) -> Any:
 
 def _groups(spec: Any, moving: Mapping[str, torch.nn.Parameter]) -> Iterable[tuple[list[torch.nn.Parameter], float]]:
     seen: set[int] = set()
-    decayed, plain = [], []
+    decayed: list[torch.nn.Parameter] = []
+    plain: list[torch.nn.Parameter] = []
     for name, p in moving.items():
         if id(p) not in seen:
             seen.add(id(p))

@@ -32,7 +32,7 @@ class Pace:
         return sum(tokens for tokens, _ in self._recent) / seconds if seconds > 0 else 0.0
 
     def remaining(self, step: int) -> float | None:
-        """Seconds to the end, evaluations and saving included as they came up; None before there is anything to go by."""
+        """Seconds to the end, evaluations and saving included as they came up; None while nothing is known."""
         if len(self._ends) < 2:
             return None
         return (self._ends[-1] - self._ends[0]) / (len(self._ends) - 1) * max(0, self._total - step)

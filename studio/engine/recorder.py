@@ -1,4 +1,4 @@
-"""Recorder: the engine's hand in the run folder: trainer_log.jsonl, progress.json, failure.json, the console's lines."""
+"""Recorder: the engine's hand in the run folder: trainer_log.jsonl, progress.json, failure.json, console lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Recorder:
         self._beat = 0.0
 
     def phase(self, phase: str, **more: Any) -> None:
-        """Enter a phase (loading, tokenising, training, evaluating, saving, finished, stopped, failed): written at once."""
+        """Enter a phase, written at once.
+
+        loading, tokenising, training, evaluating, saving, finished, stopped or failed.
+        """
         self._progress = {**self._progress, "phase": phase, "done": None, "of": None, **more}
         self._write_progress()
 

@@ -101,12 +101,14 @@ def _built(job: Job, data: Any, pad: int) -> Trainer:
     tuned = plugin("tuners", spec.finetuning_type).attach(model, job)
     net = network.connect(tuned.model, numbers, spec.flash_attn, tuned.prefix)
     packed = spec.cutoff_len * spec.per_device_train_batch_size if spec.packing and net.flat else 0
-    plan = Plan(data.train.lengths, spec.per_device_train_batch_size, spec.seed, pack_tokens=packed, grouped=not net.flat)
+    plan = Plan(data.train.lengths, spec.per_device_train_batch_size, spec.seed, pack_tokens=packed,
+                grouped=not net.flat)
     batches = -(-plan.batches // job.ranks.world)
     steps = schedule(spec, batches, len(data.train), len(data.evaluation or ()))
     noise.neftune(net, spec.neftune_noise_alpha)
     memory.choose_checkpointing(job, tuned, plan)
-    job.recorder.say("moving", count=tuned.count, of=job.facts.parameters, share=f"{tuned.count / job.facts.parameters:.2%}",
+    job.recorder.say("moving", count=tuned.count, of=job.facts.parameters,
+                     share=f"{tuned.count / job.facts.parameters:.2%}",
                      numbers=str(numbers.compute).removeprefix("torch."), device=str(numbers.device))
     job.stop.stay()
     return Trainer(job, net, tuned, data.train, data.evaluation, pad, plan, steps)

@@ -36,7 +36,8 @@ def save(model: Any, source: Path, folder: Path, stored: Any) -> None:
     Moving weights keep their float32 when the source was float32; else the checkpoint takes the source's dtype, so
     that it stays as large as the model it came from. The float32 originals are in the trainer's state.
     """
-    state = {name: value.to(stored) if value.is_floating_point() else value for name, value in model.state_dict().items()}
+    state = {name: value.to(stored) if value.is_floating_point() else value
+             for name, value in model.state_dict().items()}
     model.save_pretrained(folder, state_dict=state)
     _set_dtype(folder / "config.json", stored)
     copy_companions(source, folder)

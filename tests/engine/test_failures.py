@@ -36,8 +36,9 @@ def test_a_full_disk_while_saving_keeps_the_last_complete_checkpoint(studio: Stu
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
 
-    command = [sys.executable, "-c", "import signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-               "from studio.engine.__main__ import main; sys.exit(main(sys.argv[1:]))", "train", str(folder.path)]
+    program = ("import signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+               "from studio.engine.__main__ import main; sys.exit(main(sys.argv[1:]))")
+    command = [sys.executable, "-c", program, "train", str(folder.path)]
     done = subprocess.run(command, env=studio.environment(), preexec_fn=limited, capture_output=True, text=True)
     assert done.returncode == 1, done.stdout
     assert failure(folder) == "disk_full", done.stdout

@@ -126,14 +126,14 @@ def test_a_target_that_matches_nothing_names_what_there_is(llama: str) -> None:
 
 def test_a_run_goes_on_with_an_adapter_and_starts_anew_on_merged_ones(studio: Studio, llama: str) -> None:
     first = studio.run("first", model_name_or_path=llama, max_steps=6)
-    assert studio.engine(first) == 0
+    studio.here(first)
     going_on = studio.run("second", model_name_or_path=llama, adapter_name_or_path=["first"], max_steps=1,
                           learning_rate=1e-6)
     anew = studio.run("third", model_name_or_path=llama, adapter_name_or_path=["first"], create_new_adapter=True,
                       lora_rank=3, max_steps=1, learning_rate=1e-6)
     plain = studio.run("fourth", model_name_or_path=llama, max_steps=1, learning_rate=1e-6)
     for run in (going_on, anew, plain):
-        assert studio.engine(run) == 0
+        studio.here(run)
     assert abs(losses(going_on)[1] - losses(anew)[1]) < 1e-4
     assert losses(plain)[1] > losses(going_on)[1] + 0.01
     ranks = [adapters.read_shape(run.checkpoint(1)).rank for run in (going_on, anew)]

@@ -32,7 +32,7 @@ def wait_for_step(folder: RunFolder, step: int, seconds: float = 60) -> None:
 def test_a_killed_run_goes_on_as_if_nothing_had_been(tuner: str, studio: Studio, llama: str) -> None:
     draft: dict[str, Any] = dict(model_name_or_path=llama, save_steps=3, num_train_epochs=4.0, **DRAFTS[tuner])
     whole = studio.run("whole", **draft)
-    assert studio.engine(whole) == 0
+    studio.here(whole)
     broken = studio.run("broken", **draft)
     process = studio.start(broken)
     wait_for_step(broken, 8)
@@ -50,7 +50,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(tuner: str, studio: Studio,
 def test_an_asked_stop_saves_where_it_stands_and_goes_on_exactly(studio: Studio, llama: str) -> None:
     draft: dict[str, Any] = dict(model_name_or_path=llama, save_steps=1000, num_train_epochs=30.0, val_size=0)
     whole = studio.run("whole", **draft)
-    assert studio.engine(whole) == 0
+    studio.here(whole)
     broken = studio.run("broken", **draft)
     process = studio.start(broken)
     wait_for_step(broken, 5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,11 +11,12 @@ from tests.engine.workbench import Studio, losses, phase, shared_model
 
 IDS = torch.arange(5, 29)[None]
 TUNERS = {
-    "lora": dict(), "full": dict(finetuning_type="full", learning_rate=1e-3),
+    "lora": {}, "full": dict(finetuning_type="full", learning_rate=1e-3),
     "freeze": dict(finetuning_type="freeze", freeze_trainable_layers=1, freeze_extra_modules=["norm"]),
     "prefix": dict(model_name_or_path="starter", finetuning_type="prefix", learning_rate=5e-3),
     "projected prefix": dict(finetuning_type="prefix", prefix_projection=True, learning_rate=1e-2),
-    "bf16": dict(compute_type="bf16"), "bf16 full": dict(finetuning_type="full", compute_type="bf16", learning_rate=1e-3),
+    "bf16": dict(compute_type="bf16"),
+    "bf16 full": dict(finetuning_type="full", compute_type="bf16", learning_rate=1e-3),
     "packing": dict(packing=True, num_train_epochs=20.0), "sgd": dict(optim="sgd", learning_rate=0.5),
     "adafactor": dict(optim="adafactor"), "neftune": dict(neftune_noise_alpha=5.0),
     "checkpointing": dict(gradient_checkpointing=True), "decay": dict(weight_decay=0.1),

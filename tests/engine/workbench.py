@@ -18,7 +18,7 @@ from studio.specs import frozen, train
 from studio.workspace import PROJECT, Workspace
 
 SHARED_MODELS = PROJECT.parent / "shared" / "data" / "models"
-WORDS = "red blue green one two three four five six seven house tree river stone bird fish".split()
+WORDS = ["red", "blue", "green", "one", "two", "three", "four", "five", "six", "seven", "house", "tree", "river"]
 QUICK = dict(dataset="talks", template="alpaca", cutoff_len=128, per_device_train_batch_size=4, num_train_epochs=2.0,
              logging_steps=1, compute_type="fp32", val_size=4, learning_rate=2e-3, warmup_ratio=0.0)
 
@@ -27,7 +27,7 @@ def talks(count: int, seed: int = 0) -> list[dict[str, str]]:
     """Questions and answers of mixed lengths that a small model can learn."""
     dice = np.random.default_rng(seed)
     rows = []
-    for i in range(count):
+    for _ in range(count):
         words = [WORDS[k] for k in dice.integers(len(WORDS), size=int(dice.integers(2, 14)))]
         rows.append({"instruction": "Say in reverse: " + " ".join(words), "input": "", "output": " ".join(words[::-1])})
     return rows
@@ -60,6 +60,10 @@ class Studio:
     def engine(self, folder: RunFolder, *launcher: str) -> int:
         """Run the engine to its end; its exit code."""
         return self.start(folder, *launcher).wait(timeout=180)
+
+    def here(self, folder: RunFolder) -> None:
+        """Run to the end in this process: quicker, for what is only compared with."""
+        self.trainer(folder).train()
 
     def job(self, folder: RunFolder) -> Any:
         """The run's job in this process."""
