@@ -187,7 +187,7 @@ class Page:
                 runs.panel.seen,
                 self.beat,
             ],
-            [*train.panel.outputs, train.shown, *runs.outputs, self.pulse, self.beat],
+            [*train.panel.outputs, train.shown, *runs.outputs, self.pulse, self.beat, self.clock],
             **_QUIET,
         )
         outputs = [*train.panel.outputs, train.panel.said]
@@ -216,7 +216,8 @@ class Page:
             else [gr.skip()] * len(runs.outputs)
         )
         now = pulse(self.desk, lang)
-        return [*live, *list_, *([gr.skip(), gr.skip()] if now == beat else [now, str(now)])]
+        fresh = [gr.skip(), gr.skip(), gr.skip()] if now == beat else [now, str(now), gr.update(value=_pace(now))]
+        return [*live, *list_, *fresh]
 
     # -- the list of runs
 
@@ -315,6 +316,11 @@ class Page:
 
 
 _MARK = Html((ASSETS / "mark.svg").read_text(encoding="utf-8"))
+
+
+def _pace(pulsed: str) -> float:
+    """Seconds between two ticks: a run at work is watched closely, an idle studio now and then."""
+    return 1.0 if "data-run" in pulsed else 3.0
 
 
 def _brand(lang: str) -> Html:

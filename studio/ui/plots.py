@@ -20,7 +20,7 @@ def loss(glimpse: Any, lang: str) -> dict[str, Any]:
     if glimpse is not None:
         raw, smooth, evaluation = glimpse.loss, glimpse.smoothed, glimpse.eval_loss
         lines = [
-            _line(raw, say(lang, "page.plot.raw"), "@series-1", width=1, opacity=0.35),
+            _line(raw, say(lang, "page.plot.raw"), "@series-1", width=1, opacity=0.45),
             _line(smooth, say(lang, "page.plot.smoothed"), "@series-1", width=2.2),
             _line(evaluation, say(lang, "page.plot.evaluation"), "@series-2", width=1.6, markers=True),
         ]
@@ -105,7 +105,7 @@ def _figure(lines: list[dict[str, Any]], glimpse: Any, lang: str, title: str, le
     if legend:
         layout["margin"] = {**layout["margin"], "t": 34}
     if glimpse is not None and glimpse.total:
-        layout["xaxis"]["range"] = [0, glimpse.total]
+        layout["xaxis"]["range"] = [0, 1.01 * glimpse.total]
     if not drawn:
         layout["xaxis"] |= {"range": [0, 1], "showticklabels": False}
         layout["yaxis"] |= {"range": [0, 1], "showticklabels": False}

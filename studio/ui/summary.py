@@ -31,7 +31,7 @@ def card(spec: Any, forecast: Any, lang: str) -> Html:
 
 
 def _steps(forecast: Any, lang: str) -> str:
-    words = say(lang, "page.card.steps", epochs=f"{forecast.epochs:g}", steps=amounts.count(forecast.steps))
+    words = say(lang, "page.card.steps", epochs=f"{forecast.epochs:.3g}", steps=amounts.count(forecast.steps))
     return (
         words
         if forecast.seconds is None
@@ -53,22 +53,19 @@ def _share(forecast: Any, lang: str) -> str:
 
 def _memory(forecast: Any, lang: str) -> Html:
     need, free = forecast.memory_bytes, forecast.memory_free
+    disk = say(lang, "page.card.disk", size=amounts.size(forecast.disk_bytes)) if forecast.disk_bytes else ""
     if not need or not free:
-        return tag("p", "\u00a0")
+        return tag("p", disk or "\u00a0")
     short = need > free
-    words = say(
-        lang,
-        "page.card.memory_short" if short else "page.card.memory",
-        need=amounts.size(need),
-        free=amounts.size(free),
-    )
+    key = "page.card.memory_short" if short else "page.card.memory"
+    words = say(lang, key, need=amounts.size(need), free=amounts.size(free))
     bar = tag(
         "div",
         tag("span", style=f"width:{min(100.0, 100 * need / free):.1f}%"),
         class_=f"bar memory {'failed' if short else ''}",
         aria_hidden="true",
     )
-    return join(bar, tag("p", words, class_="problem" if short else None))
+    return join(bar, tag("p", words, class_="problem" if short else None), tag("p", disk) if disk else None)
 
 
 def troubles(wrong: Sequence[tuple[str, str]], lang: str) -> Html:

@@ -155,35 +155,27 @@ def trained(studio: Studio, name: str) -> str:
 
 def state(page: Any, place: str = "live") -> str:
     """The state that a panel shows."""
-    return str(
-        page.evaluate(f"(document.querySelector('#{place}-head .status') || {{dataset: {{}}}}).dataset.state || ''")
-    )
+    return str(page.evaluate(f"document.querySelector('#{place}-head .status')?.dataset.state || ''"))
 
 
 def step(page: Any) -> int:
     """The step that the live panel shows."""
-    return int(page.evaluate("+(document.querySelector('#live-head .status') || {dataset: {}}).dataset.step || 0"))
+    return int(page.evaluate("+document.querySelector('#live-head .status')?.dataset.step || 0"))
 
 
 def points(page: Any, figure: str = "live-loss") -> int:
     """How many points the curve has."""
-    return int(
-        page.evaluate(
-            f"+(document.querySelector('#figure-{figure} .drawing') || {{dataset: {{}}}}).dataset.points || 0"
-        )
-    )
+    return int(page.evaluate(f"+document.querySelector('#figure-{figure} .drawing')?.dataset.points || 0"))
 
 
-def wait_for_state(page: Any, *wanted: str, place: str = "live") -> None:
+def wait_for_state(page: Any, *wanted: str, place: str = "live", patience: int = 120_000) -> None:
     """Wait until the panel shows one of the states."""
-    page.wait_for_function(
-        "([place, wanted]) => wanted.includes((document.querySelector(`#${place}-head .status`) || {dataset: {}}).dataset.state)",
-        arg=[place, list(wanted)],
-    )
+    shows = "([id, wanted]) => wanted.includes(document.querySelector(`#${id}-head .status`)?.dataset.state)"
+    page.wait_for_function(shows, arg=[place, list(wanted)], timeout=patience)
 
 
 def wait_for_points(page: Any, more_than: int) -> None:
     """Wait until the loss curve has grown."""
     page.wait_for_function(
-        "least => +(document.querySelector('#figure-live-loss .drawing').dataset.points || 0) > least", arg=more_than
+        "least => +(document.querySelector('#figure-live-loss .drawing')?.dataset.points || 0) > least", arg=more_than
     )

@@ -85,7 +85,7 @@ def test_light_and_dark_follow_the_system_until_chosen(visit: Any, scheme: str) 
 
 def test_a_tick_moves_nothing(visit: Any, finished: str) -> None:
     page = visit(path=f"?tab=train&run={finished}")
-    page.wait_for_function("+(document.querySelector('#figure-live-loss .drawing')).dataset.points > 5")
+    page.wait_for_function("+document.querySelector('#figure-live-loss .drawing')?.dataset.points > 5")
     boxes = (
         "['#bar', '#this-run', '#live', '#figure-live-loss', '#figure-live-norm'].map(s => { const b = document.querySelector(s)"
         ".getBoundingClientRect(); return [b.x, b.y, b.width, b.height].map(Math.round); })"
@@ -97,7 +97,7 @@ def test_a_tick_moves_nothing(visit: Any, finished: str) -> None:
 
 def test_empty_and_full_live_panels_are_equally_high(visit: Any, studio: Studio, finished: str) -> None:
     full = visit(path=f"?tab=train&run={finished}")
-    full.wait_for_function("+(document.querySelector('#figure-live-loss .drawing')).dataset.points > 5")
+    full.wait_for_function("+document.querySelector('#figure-live-loss .drawing')?.dataset.points > 5")
     empty = visit(path="?tab=train&run=not-there")
     empty.wait_for_timeout(1500)
     heights = [

@@ -23,7 +23,7 @@ def test_a_run_is_found_opened_and_read(visit: Any, finished: str) -> None:
     page.wait_for_selector("#run-summary dl")
     assert page.url.endswith(f"?tab=runs&run={finished}")
     page.get_by_role("tab", name="Curves", exact=True).click()
-    page.wait_for_function("+(document.querySelector('#figure-run-loss .drawing') || {dataset: {}}).dataset.points > 5")
+    page.wait_for_function("+document.querySelector('#figure-run-loss .drawing')?.dataset.points > 5")
     assert points(page, "run-loss") == 12
     page.get_by_role("tab", name="Settings", exact=True).click()
     first = page.inner_text("#run-settings tr:first-child")
@@ -105,7 +105,7 @@ def test_a_broken_run_is_shown_with_what_is_wrong(visit: Any, studio: Studio) ->
 
 def test_zoom_survives_an_update_and_the_axis_turns_logarithmic(visit: Any, finished: str) -> None:
     page = visit(path=f"?tab=train&run={finished}")
-    page.wait_for_function("+(document.querySelector('#figure-live-loss .drawing')).dataset.points > 5")
+    page.wait_for_function("+document.querySelector('#figure-live-loss .drawing')?.dataset.points > 5")
     drawing = "document.querySelector('#figure-live-loss .drawing')"
     page.locator("#figure-live-loss .drawing").scroll_into_view_if_needed()
     box = page.locator("#figure-live-loss .drawing").bounding_box()
