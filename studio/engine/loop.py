@@ -101,10 +101,13 @@ class Trainer:
         trained, tokens = (int(n) for n in self.job.ranks.sum_(counts).tolist())
         total = torch.zeros((), device=device)
         started = time.monotonic()
-        for number, batch in enumerate(batches):
+        for number in range(self.job.spec.gradient_accumulation_steps):  # every rank asks as often as the others
             if self.job.ranks.decide(self.job.stop.asked(), device):
                 self.optimizer.zero_grad()
                 raise StopAsked("training")
+            if number >= len(batches):
+                continue
+            batch = batches[number]
             self._seed(number)
             loss = self.network.loss_sum(batch.to(device))
             total += loss.detach()
