@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import measure
 
 from studio.runs.monitor import Monitor
 from studio.ui import plots
