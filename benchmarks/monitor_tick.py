@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import measure
+from measure import PROJECT
 
 from studio.runs.monitor import Monitor
 from studio.ui import plots
@@ -27,7 +27,7 @@ def line(step: int) -> str:
                        "grad_norm": 1.0, "tokens": step * 800, "tokens_per_second": 900.0}) + "\n"
 
 
-def measure(size: int) -> tuple[float, float]:
+def ticks(size: int) -> tuple[float, float]:
     """(median milliseconds of a tick with its figure, milliseconds until the first look had caught up)."""
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder)
@@ -43,13 +43,14 @@ def measure(size: int) -> tuple[float, float]:
             with (run / "trainer_log.jsonl").open("a") as log:
                 log.write(line(size + 2 * tick + 1) + line(size + 2 * tick + 2))
             start = time.process_time()
-            plots.loss(monitor.look())
+            plots.loss(monitor.look(), "en")
             costs.append(time.process_time() - start)
         return statistics.median(costs) * 1000, first * 1000
 
 
 if __name__ == "__main__":
+    print(f"{PROJECT.name}: one look at a run, its figure included\n")
     print("| lines | tick, CPU-ms | first, CPU-ms |\n| ---: | ---: | ---: |")
     for size in SIZES:
-        tick, first = measure(size)
+        tick, first = ticks(size)
         print(f"| {size:,} | {tick:.1f} | {first:.0f} |", flush=True)
