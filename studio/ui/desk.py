@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from studio.args import document
 from studio.data import catalogue, model
 from studio.errors import StudioError
+from studio.runs import checkpoints
 from studio.runs.monitor import Glimpse, shared
 from studio.runs.store import RunStore
+from studio.specs import train
+from studio.specs.frozen import without_header
+from studio.specs.train import ARGUMENTS
 from studio.texts import say
 from studio.workspace import Workspace
+
+# Tuners whose result stands beside the model and can be trained further.
+ADAPTED = ("lora", "prefix")
 
 
 class Desk:
@@ -30,6 +38,24 @@ class Desk:
         """Summaries of the runs at work, newest first."""
         return [line for line in self.store.summaries() if line.state.is_live]
 
+    def settings(self, name: str) -> dict[str, Any]:
+        """The changed arguments of a run as it was frozen; nothing for a run whose settings cannot be read."""
+        try:
+            return train.changed(train.check(without_header(document.read(self.store.find(name).spec))))
+        except StudioError:
+            return {}
+
+    def further(self, name: str) -> dict[str, Any]:
+        """The draft of a run that goes on from another's result: its adapter, or the model that it has become."""
+        draft = {**self.settings(name), "output_dir": None}
+        if draft.get("finetuning_type", ARGUMENTS["finetuning_type"].default) in ADAPTED:
+            return {**draft, "adapter_name_or_path": [name]}
+        try:
+            result = checkpoints.result(self.store.find(name))
+        except StudioError:
+            return draft
+        return {**draft, "model_name_or_path": str(result.path)} if result else draft
+
     def models(self, lang: str) -> list[tuple[str, str]]:
         """What the model field offers: starter, folders found, models of earlier runs."""
         found = dict.fromkeys(model.local_models(self.workspace))
@@ -41,7 +67,7 @@ class Desk:
         kept = [
             line
             for line in self.store.summaries()[:100]
-            if line.finetuning_type in ("lora", "prefix", "freeze") and not line.state.is_live and line.step
+            if line.finetuning_type in ADAPTED and not line.state.is_live and line.step
         ]
         return [(say(lang, "page.form.none"), ""), *((line.name, line.name) for line in kept)]
 

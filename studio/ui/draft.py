@@ -9,6 +9,7 @@ from typing import Any
 
 from studio.args import document, flags
 from studio.errors import SpecError, StudioError
+from studio.runs.admission import admit
 from studio.runs.forecast import forecast
 from studio.specs import train
 from studio.texts.errors import of_error, of_problem
@@ -66,14 +67,12 @@ class Verdict:
         return document.dumps(train.document(self.spec)) if self.spec is not None else ""
 
 
-def judge(draft: Mapping[str, Any], lang: str, desk: Desk) -> Verdict:
-    """Look at a draft as far as it can be looked at without loading anything; writes nothing."""
+def judge(draft: Mapping[str, Any], lang: str, desk: Desk, *, thorough: bool = False) -> Verdict:
+    """Look at a draft, quickly or as thoroughly as Start does (tokenizer, adapters, name); writes nothing."""
     try:
-        spec = train.check(draft)
+        spec = admit(draft, desk.workspace) if thorough else train.check(draft)
     except SpecError as error:
-        return Verdict(
-            lang, draft, wrong=tuple((problem.field, of_problem(lang, problem)) for problem in error.problems)
-        )
+        return Verdict(lang, draft, wrong=tuple((one.field, of_problem(lang, one)) for one in error.problems))
     try:
         return Verdict(lang, draft, spec, forecast(spec, desk.workspace), name=desk.store.suggest_name(spec))
     except StudioError as error:

@@ -24,9 +24,10 @@ _TEXT = """() => {
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) { const parent = walk.currentNode.parentElement;
-    if (parent && !['SCRIPT', 'STYLE', 'CODE', 'PRE', 'TITLE'].includes(parent.tagName) && !parent.closest('#lang, code, pre, .log, svg') && seen(parent))
-      found.push(walk.currentNode.textContent); }
-  document.querySelectorAll('input, textarea').forEach(field => { if (seen(field)) found.push(field.placeholder, field.title); });
+    const silent = parent && parent.closest('script, style, title, code, pre, #lang, .log, svg');
+    if (parent && !silent && seen(parent)) found.push(walk.currentNode.textContent); }
+  document.querySelectorAll('input, textarea').forEach(field => {
+    if (seen(field)) found.push(field.placeholder, field.title); });
   document.querySelectorAll('.drawing text').forEach(text => found.push(text.textContent));
   return found.filter(Boolean);
 }"""
@@ -86,10 +87,9 @@ def test_light_and_dark_follow_the_system_until_chosen(visit: Any, scheme: str) 
 def test_a_tick_moves_nothing(visit: Any, finished: str) -> None:
     page = visit(path=f"?tab=train&run={finished}")
     page.wait_for_function("+document.querySelector('#figure-live-loss .drawing')?.dataset.points > 5")
-    boxes = (
-        "['#bar', '#this-run', '#live', '#figure-live-loss', '#figure-live-norm'].map(s => { const b = document.querySelector(s)"
-        ".getBoundingClientRect(); return [b.x, b.y, b.width, b.height].map(Math.round); })"
-    )
+    boxes = """() => ['#bar', '#this-run', '#live', '#figure-live-loss', '#figure-live-norm'].map(id => {
+      const box = document.querySelector(id).getBoundingClientRect();
+      return [box.x, box.y, box.width, box.height].map(Math.round); })"""
     before = page.evaluate(boxes)
     page.wait_for_timeout(3500)
     assert page.evaluate(boxes) == before
@@ -108,8 +108,9 @@ def test_empty_and_full_live_panels_are_equally_high(visit: Any, studio: Studio,
 
 def test_every_control_has_a_name_and_the_order_of_tab_is_the_order_of_reading(visit: Any) -> None:
     page = visit()
-    nameless = page.evaluate("""() => [...document.querySelectorAll('button, input, textarea, a[href]')].filter(e => e.offsetParent &&
-      !(e.innerText || e.ariaLabel || e.title || e.placeholder || (e.labels && [...e.labels].some(l => l.innerText)))).map(e => e.outerHTML.slice(0, 120))""")
+    nameless = page.evaluate("""() => [...document.querySelectorAll('button, input, textarea, a[href]')].filter(e =>
+      e.offsetParent && !(e.innerText || e.ariaLabel || e.title || e.placeholder
+        || (e.labels && [...e.labels].some(l => l.innerText)))).map(e => e.outerHTML.slice(0, 120))""")
     assert nameless == []
     page.focus(".brand")
     tops = []

@@ -17,7 +17,7 @@ from studio.ui.form import Form
 from studio.ui.localize import Words
 from studio.ui.markup import Html, tag
 from studio.ui.run_panel import RunPanel
-from studio.ui.tabs.train import acted, settings
+from studio.ui.tabs.train import acted
 
 # Clicks on a row or a column's head become events that carry the run's or the column's name.
 _CLICKS = """
@@ -159,7 +159,7 @@ class RunsTab:
 
     def duplicated(self, opened: str) -> list[Any]:
         """The opened run's settings in the form, without its name."""
-        return self.form.fill({**settings(self.desk, opened), "output_dir": None})
+        return self.form.fill({**self.desk.settings(opened), "output_dir": None})
 
 
 def _problem(error: StudioError, lang: str) -> Html:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +139,7 @@ class TrainTab:
 
     def begin(self, lang: str, *values: Any) -> list[Any]:
         """Start: a run on disk and its process, or every problem beside its field; (updates of `judged`, run)."""
-        verdict = judge(read(values), lang, self.desk)
+        verdict = judge(read(values), lang, self.desk, thorough=True)
         if not verdict.wrong:
             try:
                 folder = self.desk.store.create(verdict.spec)
@@ -180,15 +179,7 @@ class TrainTab:
 
     def further(self, shown: str) -> list[Any]:
         """The shown run's settings in the form, going on from its result under a new name."""
-        return self.form.fill({**settings(self.desk, shown), "adapter_name_or_path": [shown], "output_dir": None})
-
-
-def settings(desk: Desk, name: str) -> Mapping[str, Any]:
-    """The changed arguments of a run as it was frozen; nothing for a run whose settings cannot be read."""
-    try:
-        return train.changed(train.check(without_header(document.read(desk.store.find(name).spec))))
-    except StudioError:
-        return {}
+        return self.form.fill(self.desk.further(shown))
 
 
 def acted(desk: Desk, panel: RunPanel, lang: str, name: str, act: Any) -> list[Any]:
