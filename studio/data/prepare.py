@@ -28,6 +28,7 @@ from studio.workspace import Workspace
 
 VERSION = 1
 CHUNK_ROWS = 512
+_READ_WHOLE_BYTES = 8_000_000  # a tenth of a second of reading
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
 
@@ -72,6 +73,22 @@ def prepare(spec: Any, workspace: Workspace, model: Path, *, write_cache: bool =
     return Prepared(rows.select(kept), evaluation, replace(counts, held_out=len(held)), fingerprints)
 
 
+def examine(spec: Any, workspace: Workspace, chat: ChatTokenizer | None, name: str) -> None:
+    """Raise what `prepare` would raise of one dataset, in a moment: rows are tokenised until one of them can be used.
+
+    What is broken far inside a large file is not seen. Without a tokenizer, rows count as usable whatever their length.
+    """
+    entry = Catalogue(workspace, spec.dataset_dir).entry(name)
+    job, skipped = _Job(spec, workspace, chat, False, None, None), Counter[str]()
+    size = job.size(entry)
+    samples = job.samples(entry, skipped)
+    if not any(job.is_usable(sample, skipped) for sample in samples):
+        raise job.useless(entry, sum(skipped.values()), skipped)
+    if size < _READ_WHOLE_BYTES:
+        for _ in samples:
+            continue
+
+
 def _split(rows: int, spec: Any) -> tuple[np.ndarray, np.ndarray]:
     """The places of the rows to train on and of those held out, each ascending; decided by the seed alone."""
     order = np.random.default_rng(spec.seed).permutation(rows)
@@ -82,12 +99,11 @@ def _split(rows: int, spec: Any) -> tuple[np.ndarray, np.ndarray]:
 class _Job:
     """One preparation: what all its datasets share."""
 
-    def __init__(self, spec: Any, workspace: Workspace, chat: ChatTokenizer, write_cache: bool,
+    def __init__(self, spec: Any, workspace: Workspace, chat: Any, write_cache: bool,
                  on_progress: Progress | None, should_stop: Stop | None) -> None:
         self.spec, self.chat, self.write_cache = spec, chat, write_cache
         self.folder = workspace.cache
         self.on_progress, self.should_stop = on_progress, should_stop
-        self.model = chat.files.fingerprint()
         self.rows = self.bytes = self.total_bytes = 0
 
     def expect(self, entries: list[Entry]) -> None:
@@ -96,21 +112,26 @@ class _Job:
 
     def tokens(self, entry: Entry) -> tuple[Any, Counts]:
         """The Arrow table and counts of one dataset; raises InputError when it teaches nothing."""
-        if entry.ranking:
-            raise InputError("dataset_is_ranking", name=entry.name)
-        found = reading.files(_path(entry))
-        size = sum(path.stat().st_size for path in found)
-        if not size:
-            raise InputError("dataset_empty", name=entry.name, path=str(entry.path))
+        size = self.size(entry)
         bytes_before, rows_before = self.bytes, self.rows
         table, counts = cache.tokens(self.folder, self._key(entry), lambda writer: self._fill(entry, writer),
                                      self.write_cache)
         self.bytes, self.rows = bytes_before + size, rows_before + counts.read
         return table, counts
 
+    def size(self, entry: Entry) -> int:
+        """The bytes of a dataset; raises InputError when it is none for this stage, or empty."""
+        if entry.ranking:
+            raise InputError("dataset_is_ranking", name=entry.name)
+        size = sum(path.stat().st_size for path in reading.files(_path(entry)))
+        if not size:
+            raise InputError("dataset_empty", name=entry.name, path=str(entry.path))
+        return size
+
     def _key(self, entry: Entry) -> str:
         spec = self.spec
-        parts = [VERSION, _fingerprint(entry), entry.formatting, dict(entry.columns), dict(entry.tags), self.model,
+        parts = [VERSION, _fingerprint(entry), entry.formatting, dict(entry.columns), dict(entry.tags),
+                 self.chat.files.fingerprint(),
                  self.chat.source, spec.default_system, spec.cutoff_len, spec.train_on_prompt, spec.mask_history,
                  spec.max_samples, entry.num_samples]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:32]
@@ -119,7 +140,7 @@ class _Job:
         """Tokenise a dataset into the writer, chunk by chunk."""
         spec, skipped = self.spec, Counter[str]()
         read = used = cut = tokens = trained = 0
-        samples = self._samples(entry, skipped)
+        samples = self.samples(entry, skipped)
         while chunk := list(itertools.islice(samples, CHUNK_ROWS)):
             ids, spans = [], []
             for one in self.chat.encode_batch(chunk, spec.cutoff_len, spec.train_on_prompt, spec.mask_history):
@@ -136,10 +157,10 @@ class _Job:
             self.tick()
         read = used + sum(skipped.values())
         if not used:
-            raise self._useless(entry, read, skipped)
+            raise self.useless(entry, read, skipped)
         return Counts(read, used, dict(skipped), cut, tokens, trained)
 
-    def _samples(self, entry: Entry, skipped: Counter[str]) -> Iterator[Sample]:
+    def samples(self, entry: Entry, skipped: Counter[str]) -> Iterator[Sample]:
         """The usable rows of a dataset; the others are counted by reason."""
         read_row = None
         for row in self._rows(entry):
@@ -168,7 +189,17 @@ class _Job:
 
         return itertools.islice(of_all(), most)
 
-    def _useless(self, entry: Entry, read: int, skipped: Counter[str]) -> InputError:
+    def is_usable(self, sample: Sample, skipped: Counter[str]) -> bool:
+        """Whether a row gives tokens to train; counted by reason when it does not."""
+        if self.chat is None:
+            return True
+        (one,) = self.chat.encode_batch([sample], self.spec.cutoff_len, self.spec.train_on_prompt, self.spec.mask_history)
+        if isinstance(one, str):
+            skipped[one] += 1
+        return not isinstance(one, str)
+
+    def useless(self, entry: Entry, read: int, skipped: Counter[str]) -> InputError:
+        """The error of a dataset of which no row can be used."""
         if not read:
             return InputError("dataset_empty", name=entry.name, path=str(entry.path))
         if set(skipped) == {"prompt_too_long"}:

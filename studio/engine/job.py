@@ -38,12 +38,9 @@ class Job:
 
         Raises InputError adapter_missing.
         """
-        from studio.runs.checkpoints import result
+        from studio.runs.checkpoints import adapter_folder
 
-        run, _, step = name.rpartition("/")
-        for path in (Path(name).expanduser(), self.workspace.root / name, self.workspace.saves / name,
-                     self.workspace.saves / run / "checkpoints" / step):
-            if path.is_dir():
-                found = result(RunFolder(path)) if (path / "checkpoints").is_dir() else None
-                return found.path if found is not None else path.resolve()
-        raise InputError("adapter_missing", path=name)
+        found = adapter_folder(name, self.workspace)
+        if found is None:
+            raise InputError("adapter_missing", path=name)
+        return found

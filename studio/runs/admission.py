@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from studio.data.catalogue import Catalogue
+from studio.data import prepare
 from studio.data.chat import ChatTokenizer
 from studio.data.model import inspect, locate
 from studio.errors import InputError, Problem, SpecError
 from studio.plugins import plugin
 from studio.runs import names
+from studio.runs.checkpoints import adapter_folder
 from studio.specs import train
 from studio.workspace import Workspace
 
@@ -30,7 +32,15 @@ def admit(draft: Mapping[str, Any], workspace: Workspace) -> Any:
 
 def examine(spec: Any, workspace: Workspace) -> list[Problem]:
     """What a spec names and is not there or not usable, each beside its argument; loads no weights."""
-    return [*_model(spec, workspace), *_datasets(spec, workspace), *_adapters(spec, workspace), *_name(spec, workspace)]
+    model = list(_model(spec, workspace))
+    return [*model, *_datasets(spec, workspace, None if model else _chat(spec, workspace)), *_adapters(spec, workspace),
+            *_name(spec, workspace)]
+
+
+def _chat(spec: Any, workspace: Workspace) -> ChatTokenizer | None:
+    """The tokenizer of a model that has no problem; None for one that is still at its hub."""
+    folder = locate(spec.model_name_or_path, workspace, spec.model_revision)
+    return None if folder is None else ChatTokenizer.load(folder, spec.template, spec.default_system)
 
 
 def _of_broken(draft: Mapping[str, Any], error: SpecError, workspace: Workspace) -> list[Problem]:
@@ -54,9 +64,9 @@ def _said(field: str, ask: Callable[[], Any]) -> Iterator[Problem]:
 def _model(spec: Any, workspace: Workspace) -> Iterator[Problem]:
     """The model's folder, its chat template and the modules that the tuner moves; a hub name is seen when it comes."""
     folder: Path | None = None
-    problems = list(_said("model_name_or_path", lambda: locate(spec.model_name_or_path, workspace)))
+    problems = list(_said("model_name_or_path", lambda: locate(spec.model_name_or_path, workspace, spec.model_revision)))
     if not problems:
-        folder = locate(spec.model_name_or_path, workspace)
+        folder = locate(spec.model_name_or_path, workspace, spec.model_revision)
     if folder is None:
         yield from problems
         return
@@ -67,24 +77,23 @@ def _model(spec: Any, workspace: Workspace) -> Iterator[Problem]:
         fields = {"lora": "lora_target", "freeze": "freeze_trainable_modules"}
         field = fields.get(spec.finetuning_type, "finetuning_type")
         yield from _said(field, lambda: tuner.trainable(inspect(folder), spec))
+    if any(problem.code in ("model_empty", "model_config_broken") for problem in problems):
+        return  # the tokenizer would say the same again
     yield from _said("template", lambda: ChatTokenizer.load(folder, spec.template, spec.default_system))
 
 
-def _datasets(spec: Any, workspace: Workspace) -> Iterator[Problem]:
-    for field in ("dataset", "eval_dataset"):
-        for name in getattr(spec, field):
-            yield from _said(field, partial(_entry, spec, workspace, name))
-
-
-def _entry(spec: Any, workspace: Workspace, name: str) -> Any:
-    return Catalogue(workspace, spec.dataset_dir).entry(name)
+def _datasets(spec: Any, workspace: Workspace, chat: ChatTokenizer | None) -> Iterator[Problem]:
+    evaluated = spec.eval_dataset if spec.eval_strategy != "no" else []
+    for field, names_of in (("dataset", spec.dataset), ("eval_dataset", evaluated)):
+        for name in names_of:
+            for problem in _said(field, partial(prepare.examine, spec, workspace, chat, name)):
+                yield replace(problem, field="cutoff_len") if problem.code == "cutoff_below_prompt" else problem
 
 
 def _adapters(spec: Any, workspace: Workspace) -> Iterator[Problem]:
     for name in spec.adapter_name_or_path:
-        path = Path(name).expanduser()
-        places = (path, workspace.root / path, workspace.saves / path)
-        if not any(place.is_dir() for place in places):
+        folder = adapter_folder(name, workspace)
+        if folder is None or spec.finetuning_type == "lora" and not (folder / "adapter_config.json").is_file():
             yield Problem("adapter_missing", "adapter_name_or_path", {"value": name})
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from studio.args import document
 from studio.errors import StudioError
 from studio.runs.files import RunFolder, read_json
+from studio.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ def result(folder: RunFolder) -> Checkpoint | None:
         return None
     best = next((one for one in found if one.best), None)
     return best if best is not None and _wants_best(folder) else found[-1]
+
+
+def adapter_folder(name: str, workspace: Workspace) -> Path | None:
+    """The folder of an adapter: a path, a run (its result) or `<run>/step-<n>`; None when there is none."""
+    run, _, step = name.rpartition("/")
+    for path in (Path(name).expanduser(), workspace.root / name, workspace.saves / name,
+                 workspace.saves / run / "checkpoints" / step):
+        if path.is_dir():
+            found = result(RunFolder(path)) if (path / "checkpoints").is_dir() else None
+            return found.path if found is not None else path.resolve()
+    return None
 
 
 def _wants_best(folder: RunFolder) -> bool:
