@@ -13,9 +13,10 @@ CJK = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 LATIN = re.compile(r"[A-Za-z]{3,}")
 # Names that are the same in every language.
 NAMES = re.compile(
-    r"starter|sft|lora|LoRA|YAML|DoRA|rsLoRA|[a-z]+(?:_[a-z0-9]+)+|short-run|broken-run|by-keyboard|renamed"
-    r"|all|alpha|number|arithmetic|identity|bilingual|preferences|plain|Tuning|P-Tuning|\d{8}-\d{6}[\w-]*",
-    re.I,
+    r"[a-z]+(?:_[a-z0-9]+)+|\d{8}-\d{6}[\w-]*|starter|short-run|broken-run|by-keyboard|there-and-back|renamed|sft|lora"
+    r"|all|main|YAML|DoRA|LoRA|rsLoRA|AdamW?|Adafactor|SGD|NEFTune|CPU|alpha|beta|epsilon|dropout|P-Tuning|ChatML|Alpaca"
+    r"|arithmetic|identity|bilingual|preferences|plain|spec|json|yaml",
+    re.IGNORECASE,
 )
 
 _TEXT = """() => {
@@ -113,8 +114,24 @@ def test_every_control_has_a_name_and_the_order_of_tab_is_the_order_of_reading(v
         || (e.labels && [...e.labels].some(l => l.innerText)))).map(e => e.outerHTML.slice(0, 120))""")
     assert nameless == []
     page.focus(".brand")
-    tops = []
-    for _ in range(14):
+    places = ["#bar", ".tab-wrapper", ".what", "#this-run", "#live"]
+    passed = []
+    for _ in range(28):
         page.keyboard.press("Tab")
-        tops.append(page.evaluate("Math.round((document.activeElement.getBoundingClientRect().top + scrollY) / 60)"))
-    assert tops == sorted(tops)
+        passed.append(page.evaluate("places => places.findIndex(id => document.activeElement.closest(id))", places))
+    assert passed == sorted(passed)
+    assert set(passed) >= {0, 1, 2, 3}
+
+
+def test_a_hidden_page_asks_for_nothing(visit: Any) -> None:
+    page = visit()
+    asked: list[str] = []
+    page.wait_for_timeout(1500)
+    page.evaluate("studio.hide(true)")
+    page.wait_for_timeout(1500)
+    page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
+    page.wait_for_timeout(4500)
+    assert asked == []
+    page.evaluate("studio.hide(false)")
+    page.wait_for_timeout(4500)
+    assert asked

@@ -32,9 +32,10 @@
 
   /* ---- plots: one lasting element each; zoom and axis kind survive updates */
   const figures = new Map();
+  /* a copy (plotly writes its zoom into what it is given) with the theme's colours */
   const coloured = (value, colour) => {
     if (typeof value === 'string') return value[0] === '@' ? colour(value.slice(1)) : value;
-    if (Array.isArray(value)) return value.length && typeof value[0] !== 'object' ? value : value.map(part => coloured(part, colour));
+    if (Array.isArray(value)) return value.length && typeof value[0] !== 'object' ? value.slice() : value.map(part => coloured(part, colour));
     if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, coloured(part, colour)]));
     return value;
   };
