@@ -51,4 +51,4 @@ class Workspace:
     @property
     def cache(self) -> Path:
         """Tokenised data sets and other things that may be deleted at any time."""
-        return self.root / "saves" / ".cache"
+        return self.root / ".cache"

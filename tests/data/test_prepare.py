@@ -221,7 +221,7 @@ def _on_a_full_disk(root: str, name: str, answer) -> None:
     try:
         prepare(check({"dataset": [name]}), Workspace(Path(root)), STARTER)
     except WorkError as error:
-        answer.send((error.code, sorted(path.name for path in (Path(root) / "saves/.cache/tokens").iterdir())))
+        answer.send((error.code, sorted(path.name for path in (Path(root) / ".cache/tokens").iterdir())))
 
 
 def test_a_disk_that_is_full_is_one_clear_sentence_and_leaves_nothing(workspace):
