@@ -193,7 +193,7 @@ class _Job:
         """Whether a row gives tokens to train; counted by reason when it does not."""
         if self.chat is None:
             return True
-        (one,) = self.chat.encode_batch([sample], self.spec.cutoff_len, self.spec.train_on_prompt, self.spec.mask_history)
+        one = self.chat.encode(sample, self.spec.cutoff_len, self.spec.train_on_prompt, self.spec.mask_history)
         if isinstance(one, str):
             skipped[one] += 1
         return not isinstance(one, str)

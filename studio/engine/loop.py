@@ -70,11 +70,11 @@ class Trainer:
                 self._step()
                 if self._after_step():
                     break
+            if self.schedule.evaluate_every and self.state.evaluated_at != self.state.step:
+                self._evaluate_or_stop()
         except StopAsked:
             self._save()
             raise
-        if self.schedule.evaluate_every and self.state.evaluated_at != self.state.step:
-            self._evaluate_or_stop()
         self._save()
 
     def _go_on(self) -> None:

@@ -63,10 +63,9 @@ def _said(field: str, ask: Callable[[], Any]) -> Iterator[Problem]:
 
 def _model(spec: Any, workspace: Workspace) -> Iterator[Problem]:
     """The model's folder, its chat template and the modules that the tuner moves; a hub name is seen when it comes."""
-    folder: Path | None = None
-    problems = list(_said("model_name_or_path", lambda: locate(spec.model_name_or_path, workspace, spec.model_revision)))
-    if not problems:
-        folder = locate(spec.model_name_or_path, workspace, spec.model_revision)
+    find = partial(locate, spec.model_name_or_path, workspace, spec.model_revision)
+    problems = list(_said("model_name_or_path", find))
+    folder = None if problems else find()
     if folder is None:
         yield from problems
         return
@@ -93,7 +92,7 @@ def _datasets(spec: Any, workspace: Workspace, chat: ChatTokenizer | None) -> It
 def _adapters(spec: Any, workspace: Workspace) -> Iterator[Problem]:
     for name in spec.adapter_name_or_path:
         folder = adapter_folder(name, workspace)
-        if folder is None or spec.finetuning_type == "lora" and not (folder / "adapter_config.json").is_file():
+        if folder is None or (spec.finetuning_type == "lora" and not (folder / "adapter_config.json").is_file()):
             yield Problem("adapter_missing", "adapter_name_or_path", {"value": name})
 
 

@@ -53,41 +53,38 @@ def test_stop_while_tokenising_and_resume_to_the_end(trip: Trip) -> None:
     assert trip.resumed("stop-tokenising")["steps"] == 2
 
 
-def test_stop_while_evaluating_and_resume_to_the_end(trip: Trip) -> None:
-    dataset(trip, "examined", 3000)
-    words = ("eval_dataset=examined", "logging_steps=1", "max_steps=4", "per_device_eval_batch_size=4")
-    trip.start("stop-evaluating", *words)
-    until(trip, "stop-evaluating", "evaluating")
-    trip.stopped("stop-evaluating", SECONDS)
-    trained = trip.losses("stop-evaluating")
-    assert trip.steps("stop-evaluating") == [trained[-1][0]], "what was learned before the stop is kept"
-    result = trip.resumed("stop-evaluating")
-    assert (result["steps"], len(trip.losses("stop-evaluating"))) == (4, 4)
-    assert result["eval_loss"] > 0
+def test_stop_while_evaluating_at_the_very_end_keeps_what_was_learned(trip: Trip) -> None:
+    dataset(trip, "examined", 2000)
+    words = ("eval_dataset=examined", "eval_steps=100", "save_steps=100", "logging_steps=1", "max_steps=3")
+    trip.start("stop-last", *words, "per_device_eval_batch_size=4")
+    until(trip, "stop-last", "evaluating")
+    trip.stopped("stop-last", SECONDS)
+    assert trip.steps("stop-last") == [3]
+    assert trip.resumed("stop-last")["eval_loss"] > 0
 
 
 def test_stop_while_saving_and_resume_to_the_end(trip: Trip) -> None:
-    words = ("finetuning_type=full", "save_steps=1", "save_total_limit=100", "max_steps=90", *PLAIN)
+    words = ("finetuning_type=full", "save_steps=1", "save_total_limit=100", "max_steps=40", *PLAIN)
     trip.start("stop-saving", *words)
     wait(lambda: len(trip.steps("stop-saving")) > 1)
     until(trip, "stop-saving", "saving")
     trip.stopped("stop-saving", SECONDS)
     last = trip.losses("stop-saving")[-1][0]
-    assert last < 90
+    assert last < 40
     assert trip.steps("stop-saving")[-1] == last
     assert len(list((trip.folder("stop-saving") / "checkpoints").iterdir())) == last
-    assert trip.resumed("stop-saving")["steps"] == 90
+    assert trip.resumed("stop-saving")["steps"] == 40
 
 
 def test_stop_of_two_processes_under_torchrun_and_resume_to_the_end(trip: Trip) -> None:
     name = "stop-torchrun"
-    words = ("launcher=torchrun", "nproc_per_node=2", "max_steps=60", "per_device_train_batch_size=16", *PLAIN)
-    trip.start(name, *words)
+    words = ("launcher=torchrun", "nproc_per_node=2", "max_steps=30", "per_device_train_batch_size=16", *PLAIN)
+    trip.start(name, *words)  # 25 batches an epoch: at its end one process has one less than the other
     wait(lambda: len(trip.losses(name)) > 2)
     assert len(trip.family(name)) >= 4, "the supervisor, torchrun and two workers"
     trip.stopped(name, SECONDS + 5)
     last = trip.losses(name)[-1][0]
-    assert last < 60
+    assert last < 30
     assert trip.steps(name)[-1] == last
     trip.resumed(name)
-    assert [step for step, _ in trip.losses(name)] == list(range(1, 61))
+    assert [step for step, _ in trip.losses(name)] == list(range(1, 31))
