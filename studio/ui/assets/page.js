@@ -89,6 +89,7 @@
   let marking = false;
   const mark = () => {
     marking = false;
+    each('.log', log => { if (!log.away && log.offsetParent) log.scrollTop = log.scrollHeight; });
     const search = document.querySelector('#found [data-found]');
     const found = search ? JSON.parse(search.dataset.found) : null;
     each('.what .field', field => field.classList.toggle('unfound', !!found && !found.includes(field.id.slice(4))));
@@ -165,6 +166,10 @@
       if (start && start.offsetParent) { event.preventDefault(); start.click(); }
     }
   });
+  /* a log stays at its end until somebody scrolls up */
+  addEventListener('scroll', ({ target }) => {
+    if (target.classList && target.classList.contains('log')) target.away = target.scrollTop + target.clientHeight < target.scrollHeight - 24;
+  }, true);
   addEventListener('pointerdown', () => root.classList.remove('by-keyboard'));
 
   /* ---- the clock between two ticks, and ticks only while somebody looks */
@@ -206,7 +211,7 @@
   addEventListener('DOMContentLoaded', () => {
     paint();
     new MutationObserver(paint).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-    new MutationObserver(later).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-marks', 'data-found'] });
+    new MutationObserver(later).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-marks', 'data-found', 'style'] });
     knock();
   });
 })();
