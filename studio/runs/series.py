@@ -18,9 +18,9 @@ except ImportError:
     _loads = json.loads  # type: ignore[assignment]
 
 NAMES = ("loss", "eval_loss", "learning_rate", "grad_norm")
-# The smoothed loss is an exponential moving average over the raw points: a new point weighs a tenth, and the
+# The smoothed loss is an exponential moving average over the raw points: a new point weighs a fifth, and the
 # start is corrected so that the first value is the first loss (Kingma & Ba 2015, section 3).
-SMOOTHING = 0.9
+SMOOTHING = 0.8
 _CHUNK_BYTES = 1 << 18
 _LONGEST_LINE = 1 << 20
 Row = dict[str, Any]
