@@ -207,7 +207,7 @@ def test_a_cache_that_cannot_be_written_is_one_clear_sentence(workspace):
 
 def test_a_cache_folder_that_is_a_file_is_one_clear_sentence(workspace):
     name = data(workspace, "d", pairs(5))
-    (workspace.root / "saves").write_text("", encoding="utf-8")
+    workspace.cache.write_text("", encoding="utf-8")
     with pytest.raises(WorkError) as refused:
         prepare(spec(name), workspace, STARTER)
     assert refused.value.code == "cache_not_writable"
