@@ -85,7 +85,7 @@ def _prepare_process(spec: object) -> None:
 
 
 def diagnose(error: BaseException) -> WorkError:
-    """The stable code of an error that no phase foresaw: out_of_memory, disk_full or unexpected."""
+    """The stable code of an error that no phase foresaw: out_of_memory, disk_full, rank_lost or unexpected."""
     text = str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
         return WorkError("out_of_memory", reason=_first_line(text))
@@ -93,6 +93,8 @@ def diagnose(error: BaseException) -> WorkError:
         return WorkError("disk_full", path=str(error.filename or ""))
     if "No space left on device" in text or "File too large" in text:
         return WorkError("disk_full", path="")
+    if "gloo" in text or "NCCL" in text:
+        return WorkError("rank_lost")
     return WorkError("unexpected", kind=type(error).__name__, reason=_first_line(text))
 
 

@@ -84,7 +84,8 @@ class Recorder:
             print(trace, flush=True)
         if self._silent or self._folder.failure.exists():
             return
-        shown = {name: value if isinstance(value, int | float | str | bool | None) else str(value)
+        shown = {name: list(map(str, value)) if isinstance(value, list | tuple)
+                 else value if isinstance(value, int | float | str | bool | None) else str(value)
                  for name, value in values.items()}
         write_json(self._folder.failure, {"code": code, "values": shown, "traceback": trace})
         self.phase("failed")

@@ -44,7 +44,7 @@ def test_stop_while_loading_and_resume_to_the_end(trip: Trip) -> None:
 
 
 def test_stop_while_tokenising_and_resume_to_the_end(trip: Trip) -> None:
-    dataset(trip, "large", 150_000)
+    dataset(trip, "large", 80_000)
     trip.start("stop-tokenising", "logging_steps=1", "eval_strategy=no", "dataset=large", "max_steps=2")
     until(trip, "stop-tokenising", "tokenising")
     wait(lambda: trip.record("stop-tokenising", "progress.json").get("done"))
