@@ -106,8 +106,10 @@ def _close_orphan(folder: RunFolder, ranks: Ranks, code: int) -> None:
     """Write outcome.json in place of a supervisor that died meanwhile."""
     if ranks.first:
         from studio.runs import outcome
+        from studio.runs.files import read_json
 
-        word = "failed" if code else "stopped" if folder.stop.exists() else "finished"
+        phase = (read_json(folder.progress) or {}).get("phase")
+        word = "failed" if code else "stopped" if phase == "stopped" else "finished"
         outcome.write_if_orphaned(folder, word, exit_code=code)
 
 

@@ -22,7 +22,9 @@ import torch
 
 from studio.engine.tuned import Tuned
 from studio.errors import WorkError
-from studio.runs.files import RunFolder
+from studio.runs.files import RunFolder, read_json, write_json
+
+_SHOWN = ("step", "epoch", "loss", "eval_loss")
 
 
 def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict[str, Any], *,
@@ -33,7 +35,7 @@ def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict
     try:
         target.mkdir(parents=True)
         tuned.save(target)
-        shown = {name: state.get(name) for name in ("step", "epoch", "loss", "eval_loss")}
+        shown = {name: state.get(name) for name in _SHOWN}
         _write(target / "state.json", shown)
         trainer = target / "trainer"
         trainer.mkdir()
@@ -51,6 +53,13 @@ def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict
             raise WorkError("disk_full", path=str(target)) from error
         raise
     return target
+
+
+def note(folder: RunFolder, step: int, state: dict[str, Any]) -> None:
+    """Put the figures of a later evaluation into a checkpoint that was complete before it."""
+    target = folder.checkpoint(step)
+    for path, names in ((target / "state.json", _SHOWN), (target / "trainer" / "state.json", tuple(state))):
+        write_json(path, {**(read_json(path) or {}), **{name: state.get(name) for name in names}})
 
 
 def is_disk_full(error: BaseException) -> bool:

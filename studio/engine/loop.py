@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
-from studio.engine import checkpoint, evaluation, optimizer, scheduler
+from studio.engine import checkpoint, evaluation, optimizer
 from studio.engine.batching import Batch, Plan, flattened, padded
 from studio.engine.job import Job
 from studio.engine.network import Network
 from studio.engine.pace import Pace
 from studio.engine.tuned import Tuned
 from studio.errors import StopAsked, WorkError
+from studio.specs import schedulers
 from studio.specs.schedule import Schedule
 
 
@@ -55,8 +56,8 @@ class Trainer:
         spec = self.job.spec
         self.parameters = list({id(p): p for p in self.tuned.moving.values()}.values())
         self.optimizer = optimizer.make(spec, self.tuned.moving)
-        self.factor = scheduler.factors(spec.lr_scheduler_type, self.schedule.warmup, self.schedule.total,
-                                        spec.learning_rate, spec.lr_scheduler_kwargs)
+        self.factor = schedulers.factors(spec.lr_scheduler_type, self.schedule.warmup, self.schedule.total,
+                                         spec.learning_rate, spec.lr_scheduler_kwargs)
         self.scaler = torch.amp.GradScaler(self.network.numbers.device.type) if self.network.numbers.scaled else None
         self.pace = Pace(self.schedule.total)
 
@@ -66,6 +67,8 @@ class Trainer:
         self.network.model.train()
         self._phase("training")
         try:
+            if self._owes_evaluation():
+                self._evaluate_or_stop()
             while self.state.step < self.schedule.total:
                 self._step()
                 if self._after_step():
@@ -88,8 +91,15 @@ class Trainer:
         stored, has_optimizer = checkpoint.restore(path, self.tuned, self.optimizer)
         self.state = State(**{name: value for name, value in stored.items() if name in State.__dataclass_fields__})
         self.state.saved_at = self.state.step
+        if self.scaler and stored.get("scaler"):
+            self.scaler.load_state_dict(stored["scaler"])
         job.recorder.log(event="resumed", step=self.state.step)
         job.recorder.say("resumed" if has_optimizer else "resumed_without_optimizer", step=self.state.step)
+
+    def _owes_evaluation(self) -> bool:
+        """Whether the last attempt was stopped in the evaluation of the step from which this one goes on."""
+        state, every = self.state, self.schedule.evaluate_every
+        return bool(every and state.step and state.step % every == 0 and state.evaluated_at != state.step)
 
     # ---- one step ----
 
@@ -218,6 +228,8 @@ class Trainer:
             state.best_eval_loss, state.best_step = loss, state.step
             if spec.load_best_model_at_end:
                 self._save()
+        if state.saved_at == state.step and self.job.ranks.first:
+            checkpoint.note(self.job.folder, state.step, {**vars(state)})
         self._phase("training")
         if spec.early_stopping_patience and state.patience_used >= spec.early_stopping_patience:
             self.job.recorder.say("early_stop", step=state.step, best=state.best_step)
@@ -234,6 +246,8 @@ class Trainer:
             values = {**vars(state), "saved_at": state.step}
             if state.evaluated_at != state.step:
                 values["eval_loss"] = None
+            if self.scaler:
+                values["scaler"] = self.scaler.state_dict()
             checkpoint.save(job.folder, state.step, self.tuned, self.optimizer, values,
                             only_model=job.spec.save_only_model)
             checkpoint.prune(job.folder, job.spec.save_total_limit, best_saved(job.folder))

@@ -101,6 +101,8 @@ def _built(job: Job, data: Any, pad: int) -> Trainer:
     tuned = plugin("tuners", spec.finetuning_type).attach(model, job)
     net = network.connect(tuned.model, numbers, spec.flash_attn, tuned.prefix)
     packed = spec.cutoff_len * spec.per_device_train_batch_size if spec.packing and net.flat else 0
+    if spec.packing and not net.flat:
+        job.recorder.say("packing_left_out", kind=job.facts.model_type, tuner=spec.finetuning_type)
     plan = Plan(data.train.lengths, spec.per_device_train_batch_size, spec.seed, pack_tokens=packed,
                 grouped=not net.flat)
     batches = -(-plan.batches // job.ranks.world)

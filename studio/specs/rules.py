@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.errors import Problem
+from studio.errors import InputError, Problem
+from studio.specs import schedulers
 
 
 def cross_field(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
@@ -70,5 +71,16 @@ def _layers_not_zero(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
+def _scheduler_takes_its_arguments(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    try:
+        schedulers.factors(spec.lr_scheduler_type, 1, 100, spec.learning_rate or 1e-4, spec.lr_scheduler_kwargs)
+    except InputError as error:
+        return [Problem(error.code, "lr_scheduler_kwargs", error.values)]
+    except KeyError:
+        return []  # the scheduler itself is no choice, which is told beside it
+    return []
+
+
 _RULES = (_model_named, _quantized_needs_adapter, _adapters_fit_tuner, _dataset_named, _val_size_is_share_or_rows,
-          _one_step_at_least, _layers_not_zero, _best_needs_evaluation)
+          _one_step_at_least, _layers_not_zero, _best_needs_evaluation,
+          _scheduler_takes_its_arguments)

@@ -18,6 +18,7 @@ class RunPanel:
 
     def __init__(self, words: Words, place: str) -> None:
         self.words, self.place = words, place
+        self.folds: list[Any] = []
 
     def put_head(self) -> None:
         """Name, state, figures, and the buttons that fit the state."""
@@ -67,6 +68,18 @@ class RunPanel:
                     words, f"{place}-norm", "page.plot.grad_norm", lambda lang: plots.gradient(None, lang), tall=False
                 )
 
+    def put_fold(self) -> Any:
+        """A folded place for the log, whose title shows the log's last line."""
+        fold = self.words.first(
+            gr.Accordion,
+            {"label": "page.log.title"},
+            open=False,
+            elem_classes=["group", "log-fold"],
+            elem_id=f"{self.place}-log-fold",
+        )
+        self.folds.append(fold)
+        return fold
+
     def put_log(self) -> None:
         """The last lines that the run's processes wrote."""
         self.log = self.words.first(
@@ -89,6 +102,7 @@ class RunPanel:
             self.rate.drawing,
             self.norm.drawing,
             self.log,
+            *self.folds,
             self.seen,
         ]
 
@@ -98,6 +112,7 @@ class RunPanel:
         if seen is not None and tuple(seen) == now:
             return [gr.skip()] * len(self.outputs)
         state = glimpse.state if glimpse is not None else None
+        lines = glimpse.log_tail if glimpse is not None else ()
         stop = "page.run.stop_now" if state is State.STOPPING else "page.run.stop"
         return [
             status.head(glimpse, lang),
@@ -107,6 +122,7 @@ class RunPanel:
             plots.loss(glimpse, lang),
             plots.learning_rate(glimpse, lang),
             plots.gradient(glimpse, lang),
-            status.log(glimpse.log_tail if glimpse is not None else (), lang),
+            status.log(lines, lang),
+            *[gr.update(label=status.log_title(lines, lang)) for _ in self.folds],
             now,
         ]

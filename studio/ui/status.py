@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from studio.errors import StudioError
@@ -11,6 +11,8 @@ from studio.texts import has, say
 from studio.texts.errors import of_error
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
+
+_TITLE = 160  # characters; the style cuts what is wider than the page
 
 
 def dot(state: State, lang: str) -> Html:
@@ -127,6 +129,13 @@ def log(lines: Iterable[str], lang: str) -> Html:
         if written
         else tag("p", say(lang, "page.log.empty"), class_="quiet log")
     )
+
+
+def log_title(lines: Sequence[str], lang: str) -> str:
+    """The title of the folded log: its last line, as far as it fits."""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    title = say(lang, "page.log.title")
+    return f"{title} · {last[:_TITLE]}" if last else title
 
 
 def _figure(lang: str, word: str, value: str, **attributes: Any) -> Html:

@@ -34,7 +34,7 @@ def let_sleep(name: str) -> None:
     spec = None if name in sys.modules else importlib.util.find_spec(name)
     if spec is not None:
         module = _Asleep(name)
-        module.__file__ = spec.origin
+        module.__file__, module.__spec__ = spec.origin, spec
         sys.modules[name] = module
 
 

@@ -43,9 +43,7 @@ class TrainTab:
             self.panel = RunPanel(words, "live")
             self.panel.put_head()
             self.panel.put_curves()
-            with words(
-                gr.Accordion, {"label": "page.log.title"}, open=False, elem_classes=["group"], elem_id="live-log-fold"
-            ):
+            with self.panel.put_fold():
                 self.panel.put_log()
         self.shown = gr.Textbox("", visible="hidden")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from studio.engine.scheduler import factors
-from studio.errors import InputError
+from studio.errors import InputError, SpecError
 from studio.specs.groups import SCHEDULERS
+from studio.specs.schedulers import factors
+from studio.specs.train import check
 
 ARGUMENTS = {"cosine_with_min_lr": [{"min_lr": 1e-5}, {"min_lr_rate": 0.1, "num_cycles": 1.5}],
              "cosine_with_restarts": [{}, {"num_cycles": 3}], "polynomial": [{}, {"power": 2.0, "lr_end": 1e-6}],
@@ -56,3 +57,12 @@ def test_our_adamw_is_torch_s() -> None:
         a.step()
         b.step()
     assert torch.equal(ours, theirs)
+
+
+def test_wrong_scheduler_arguments_are_told_beside_their_field() -> None:
+    with pytest.raises(SpecError) as refused:
+        check({"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"power": 2}})
+    told = [(problem.field, problem.code) for problem in refused.value.problems]
+    assert told == [("lr_scheduler_kwargs", "scheduler_argument_unknown")]
+    with pytest.raises(SpecError):
+        check({"lr_scheduler_type": "cosine_with_min_lr"})
