@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -78,3 +79,8 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 @pytest.fixture
 def waiting() -> Callable[..., Any]:
     return wait_for
+
+
+def bytes_read() -> int:
+    """How many bytes this process has read so far: what a look costs, whatever else the machine is doing."""
+    return int(re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())[1])

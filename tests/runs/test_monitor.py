@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from studio.runs.curve import MOST_POINTS, Thinned
 from studio.runs.monitor import Monitor, shared
 from studio.runs.series import SMOOTHING, Series
 from studio.runs.state import State
+from tests.runs.conftest import bytes_read
 
 
 @pytest.fixture
@@ -168,27 +168,19 @@ def test_the_smoothed_curve_is_the_corrected_average_at_the_same_steps(folder: P
     assert series.curve("smoothed").values[0] == losses[0]
 
 
-def test_a_look_costs_the_same_at_any_length_and_never_blocks_long(folder: Path) -> None:
+def test_a_look_reads_only_what_is_new_at_any_length(folder: Path) -> None:
     row = '{{"step": {0}, "epoch": 1.0, "time": {0}, "loss": 1.5, "learning_rate": 0.0001, "grad_norm": 1.0}}\n'
-    costs = {}
     for lines in (100, 200_000):
         (folder / "trainer_log.jsonl").write_text("".join(map(row.format, range(1, lines + 1))))
         monitor = Monitor(folder)
-        while True:
-            began = time.perf_counter()
-            seen = monitor.look()
-            assert time.perf_counter() - began < 1.5
-            if not seen.catching_up:
-                break
+        while (seen := monitor.look()).catching_up:
+            continue
         assert seen.loss.steps[-1] == lines
-        ticks = []
         for step in range(lines + 1, lines + 22):
             write(folder, row.format(step), ending="")
-            began = time.process_time()
+            before = bytes_read()
             assert monitor.look().step == step
-            ticks.append(time.process_time() - began)
-        costs[lines] = sorted(ticks)[10]
-    assert costs[200_000] < 0.02 and costs[100] < 0.02
+            assert bytes_read() - before < 20_000
 
 
 def test_progress_bars_are_one_line_and_colours_are_gone(tmp_path: Path) -> None:
@@ -208,9 +200,9 @@ def test_the_tail_is_the_last_two_hundred_lines_of_any_log(tmp_path: Path) -> No
     log = tmp_path / "console.log"
     log.write_text("".join(f"line {number} of a long log\n" for number in range(300_000)))
     console = Console(log)
-    began = time.process_time()
+    before = bytes_read()
     console.read()
-    assert time.process_time() - began < 0.05
+    assert bytes_read() - before < 1_000_000 < log.stat().st_size
     assert len(console.tail) == 200 and console.tail[-1] == "line 299999 of a long log"
     log.write_text("anew\n")
     console.read()

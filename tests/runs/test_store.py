@@ -19,6 +19,7 @@ from studio.runs.state import State
 from studio.specs import frozen
 from studio.texts import has
 from studio.texts.errors import of_error
+from tests.runs.conftest import bytes_read
 
 BAD_NAMES = [("", "name_empty"), ("../x", "name_path"), ("a/b", "name_path"), ("a\\b", "name_path"),
              ("..", "name_path"), (".hidden", "name_start"), ("-flag", "name_start"), ("a b", "name_character"),
@@ -194,7 +195,7 @@ def test_an_empty_folder_and_strange_values_are_listed(bench) -> None:
     assert sorted(line.name for line in bench.store.summaries()) == ["a-run", "empty"]
 
 
-def test_a_hundred_runs_are_listed_in_no_time(bench) -> None:
+def test_a_hundred_runs_are_read_once(bench) -> None:
     text = bench.create("first").spec.read_text()
     for number in range(99):
         folder = bench.workspace.saves / f"run-{number}"
@@ -202,12 +203,10 @@ def test_a_hundred_runs_are_listed_in_no_time(bench) -> None:
         (folder / "spec.yaml").write_text(text)
         (folder / "outcome.json").write_text('{"state": "finished", "ended": 2}')
         (folder / "trainer_log.jsonl").write_text('{"step": 1, "loss": 1.0, "eval_loss": 2.0}\n' * 1000)
-    began = time.process_time()
     assert len(bench.store.summaries()) == 100
-    assert time.process_time() - began < 2.5
-    began = time.process_time()
+    before = bytes_read()
     bench.store.summaries()
-    assert time.process_time() - began < 0.05
+    assert bytes_read() - before < 50_000
 
 
 def test_a_removed_run_comes_back(bench) -> None:
