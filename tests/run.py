@@ -19,6 +19,8 @@ from studio.prepare.progress import Progress, Say, Step
 BROWSER = "STUDIO_TEST_BROWSER"
 LINTED = ("studio", "tests", "launch.py", "data", "benchmarks")
 TYPED = ("studio", "launch.py")
+# Whole files go to as many workers as there are cores, so that a file's fixtures are made once.
+TOGETHER = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
 STALLED_SECONDS = 90.0
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 USUAL_PLACES = (
@@ -48,7 +50,7 @@ def main(words: list[str]) -> int:
         browser = BrowserInstallation(say).run()
         if not browser:
             tell(say("browser_missing", variable=BROWSER, log=Environment(ROOT).log))
-    variables = {**os.environ, **({BROWSER: browser} if browser else {})}
+    variables = {"OMP_NUM_THREADS": "1", **os.environ, **({BROWSER: browser} if browser else {})}
     failed = [] if browser or not wants_browser(words) else ["browser"]
     parts = list(parts_of(words))
     for name, command in parts:
@@ -67,7 +69,7 @@ def parts_of(words: list[str]) -> Iterator[tuple[str, list[str]]]:
     if not chosen(words):
         yield "ruff", ["ruff", "check", *(name for name in LINTED if os.path.exists(os.path.join(ROOT, name)))]
         yield "mypy", ["mypy", *TYPED]
-    yield "pytest", ["pytest", *words]
+    yield "pytest", ["pytest", *([] if chosen(words) else TOGETHER), *words]
 
 
 def chosen(words: list[str]) -> bool:
