@@ -76,7 +76,7 @@ def _trained(workspace: Workspace, voice: Voice, presses: Presses, to: TextIO) -
     from studio.specs.train import check
 
     folder = RunStore(workspace).create(check(RECIPE))
-    start(folder, workspace)
+    start(folder, workspace, lang=voice.lang)
     _write(to, voice.say("follow.started", run=folder.name))
     return folder, follow(folder, voice, presses, to)
 

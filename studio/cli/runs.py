@@ -116,7 +116,7 @@ def resume(call: Call) -> int:
     workspace = Workspace.at(call.root)
     folder = RunStore(workspace).find(call.words[0])
     with Presses() as presses:
-        go_on(folder, workspace)
+        go_on(folder, workspace, lang=call.lang)
         return stay(folder, Voice(call.lang), presses, detach=call.has("detach"), json=call.has("json"))
 
 

@@ -84,7 +84,7 @@ def train(spec: Any, workspace: Workspace, voice: Voice, *, name: str | None, de
 
     with Presses() as presses:
         folder = RunStore(workspace).create(spec, name)
-        start(folder, workspace)
+        start(folder, workspace, lang=voice.lang)
         return stay(folder, voice, presses, detach=detach, json=json)
 
 

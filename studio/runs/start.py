@@ -28,21 +28,24 @@ _LEAVE_SECONDS = 3.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
-def start(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None) -> None:
+def start(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None, *,
+          lang: str | None = None) -> None:
     """Start a run that was only created; returns when its engine is a process.
 
     Raises InputError `run_running` when another start was first, `run_not_new` when it has run before, and
-    WorkError `run_not_started`. `command` takes the place of the engine's own command line.
+    WorkError `run_not_started`. `command` takes the place of the engine's own command line; the run's log
+    speaks `lang`, else $STUDIO_LANG.
     """
     with claimed(folder) as lock:
         if folder.process.exists() and state_of(folder).is_live:
             raise InputError("run_running", name=folder.name)
         if folder.process.exists() or folder.outcome.exists():
             raise InputError("run_not_new", name=folder.name)
-        _launch(folder, workspace, command, lock)
+        _launch(folder, workspace, command, lock, lang)
 
 
-def resume(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None) -> None:
+def resume(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None, *,
+           lang: str | None = None) -> None:
     """Go on with a run that was stopped, failed or lost; the records of its last attempt move to `attempts/<n>/`.
 
     Raises InputError `run_running` or `run_finished`, and WorkError `run_not_started` with everything as it was.
@@ -57,7 +60,7 @@ def resume(folder: RunFolder, workspace: Workspace, command: Sequence[str] | Non
         moved: list[tuple[Path, Path]] = []
         try:
             _put_away(folder, moved)
-            _launch(folder, workspace, command, lock)
+            _launch(folder, workspace, command, lock, lang)
         except (StudioError, OSError) as error:
             _put_back(folder, moved)
             raise refusal(error, folder.path) if isinstance(error, OSError) else error from None
@@ -114,12 +117,14 @@ def engine_command(spec: Any, folder: RunFolder) -> list[str]:
     return list(plugin("launchers", launcher).command(spec, folder.path, sys.executable))
 
 
-def environment(spec: Any, workspace: Workspace) -> dict[str, str]:
+def environment(spec: Any, workspace: Workspace, lang: str | None = None) -> dict[str, str]:
     """The environment of supervisor and engine: the user's own, and what the spec and good manners ask for."""
     user = dict(os.environ)
     paths = [str(PROJECT), *filter(None, [user.get("PYTHONPATH")])]
     ours = {"STUDIO_ROOT": str(workspace.root), "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1",
             "PYTHONSAFEPATH": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    if lang:
+        ours["STUDIO_LANG"] = lang
     if getattr(spec, "cpu_threads", None):
         ours |= {"OMP_NUM_THREADS": str(spec.cpu_threads), "MKL_NUM_THREADS": str(spec.cpu_threads)}
     if getattr(spec, "devices", None) is not None:
@@ -127,12 +132,13 @@ def environment(spec: Any, workspace: Workspace) -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "passive"} | user | ours
 
 
-def _launch(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None, lock: int) -> None:
+def _launch(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None, lock: int,
+            lang: str | None) -> None:
     spec, _ = frozen.thaw(folder.spec)
     command = list(command or engine_command(spec, folder))
     try:
         os.pwrite(lock, b"starting", 0)
-        answer = _spawn(folder, workspace.root, command, environment(spec, workspace), lock)
+        answer = _spawn(folder, workspace.root, command, environment(spec, workspace, lang), lock)
     except OSError as error:
         raise refusal(error, folder.path) from None
     finally:

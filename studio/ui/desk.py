@@ -8,6 +8,8 @@ from studio.args import document
 from studio.data import catalogue, model
 from studio.errors import StudioError
 from studio.runs import checkpoints
+from studio.runs import start as starting
+from studio.runs.files import RunFolder
 from studio.runs.monitor import Glimpse, shared
 from studio.runs.store import RunStore
 from studio.specs import train
@@ -26,6 +28,14 @@ class Desk:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.store = RunStore(workspace)
+
+    def start(self, folder: RunFolder, lang: str) -> None:
+        """Start a created run; its log speaks the visitor's language."""
+        starting.start(folder, self.workspace, lang=lang)
+
+    def resume(self, folder: RunFolder, lang: str) -> None:
+        """Go on with a run."""
+        starting.resume(folder, self.workspace, lang=lang)
 
     def look(self, name: str | None) -> Glimpse | None:
         """The run now; None for no name or a run that is gone. All tabs share one reading of its log."""

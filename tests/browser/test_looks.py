@@ -25,7 +25,8 @@ _TEXT = """() => {
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) { const parent = walk.currentNode.parentElement;
-    const silent = parent && parent.closest('script, style, title, code, pre, #lang, .log, svg');
+    const quiet = 'script, style, title, code, pre, svg, #lang, .log, .log-fold > .label-wrap';
+    const silent = parent && parent.closest(quiet);
     if (parent && !silent && seen(parent)) found.push(walk.currentNode.textContent); }
   document.querySelectorAll('input, textarea').forEach(field => {
     if (seen(field)) found.push(field.placeholder, field.title); });
@@ -137,3 +138,10 @@ def test_a_hidden_page_asks_for_nothing(visit: Any) -> None:
     page.evaluate("studio.hide(false)")
     page.wait_for_timeout(4500)
     assert asked
+
+
+def test_an_opened_run_stands_below_the_list_on_a_small_screen(visit: Any, finished: str) -> None:
+    page = visit("zh-CN", path=f"?tab=runs&run={finished}", width=390, height=844)
+    page.wait_for_selector("#run-summary dt")
+    above, below = page.locator("#runs-list").bounding_box(), page.locator("#opened").bounding_box()
+    assert below["y"] >= above["y"] + above["height"] and below["width"] > 340

@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from studio.errors import StudioError
-from studio.runs import start as starting
 from studio.runs import stop as stopping
 from studio.texts import say
 from studio.texts.errors import of_error
@@ -130,7 +129,7 @@ class RunsTab:
 
     def resume(self, lang: str, opened: str) -> list[Any]:
         """Go on with the opened run."""
-        return acted(self.desk, self.panel, lang, opened, lambda folder: starting.resume(folder, self.desk.workspace))
+        return acted(self.desk, self.panel, lang, opened, lambda folder: self.desk.resume(folder, lang))
 
     def ask_stop(self, lang: str, opened: str) -> list[Any]:
         """Ask the opened run to stop, harder each time."""

@@ -9,7 +9,6 @@ import gradio as gr
 
 from studio.args import document
 from studio.errors import SpecError, StudioError
-from studio.runs import start as starting
 from studio.runs import stop as stopping
 from studio.specs import train
 from studio.specs.frozen import without_header
@@ -141,7 +140,7 @@ class TrainTab:
         if not verdict.wrong:
             try:
                 folder = self.desk.store.create(verdict.spec)
-                starting.start(folder, self.desk.workspace)
+                self.desk.start(folder, lang)
                 return [*[gr.skip()] * len(self.judged), folder.name]
             except StudioError as error:
                 verdict = Verdict(lang, verdict.draft, verdict.spec, wrong=(beside(error, lang),))
@@ -159,7 +158,7 @@ class TrainTab:
 
     def resume(self, lang: str, shown: str) -> list[Any]:
         """Go on with the shown run; (panel's updates, what went wrong)."""
-        return acted(self.desk, self.panel, lang, shown, lambda folder: starting.resume(folder, self.desk.workspace))
+        return acted(self.desk, self.panel, lang, shown, lambda folder: self.desk.resume(folder, lang))
 
     def read_yaml(self, lang: str, path: str | None) -> list[Any]:
         """A recipe into the form, whole or not at all; (updates of the inputs, of `judged`, the draft)."""
