@@ -21,7 +21,7 @@ class _Asleep(ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__path__":
+        if name.startswith("__") and name not in ("__path__", "__version__"):
             raise AttributeError(name)
         sys.modules.pop(self.__name__, None)
         module = importlib.import_module(self.__name__)

@@ -84,8 +84,6 @@ def test_a_bad_model_is_one_clear_sentence(code: str, studio: Studio, llama: str
     (dict(additional_target=["nothing"]), "additional_target_nothing"),
     (dict(finetuning_type="freeze", freeze_trainable_layers=9), "freeze_layers_many"),
     (dict(finetuning_type="freeze", freeze_trainable_modules=["nothing"]), "freeze_module_nothing"),
-    (dict(lr_scheduler_kwargs={"nothing": 1}), "scheduler_argument_unknown"),
-    (dict(lr_scheduler_type="cosine_with_min_lr"), "scheduler_argument_bad"),
     (dict(compute_type="fp16"), "compute_type_fp16_cpu"),
     (dict(adapter_name_or_path=["nowhere"]), "adapter_missing"),
 ])

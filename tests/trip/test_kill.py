@@ -35,7 +35,7 @@ def test_kills_of_engine_and_supervisor(trip: Trip) -> None:
     assert trip.record("orphan", "outcome.json")["orphaned"] is True
     assert [step for step, _ in trip.losses("orphan")] == list(range(1, 41))
     assert trip.resumed("engine-killed")["steps"] == 40
-    assert not trip.family("orphan") and not trip.family("engine-killed")
+    wait(lambda: not trip.family("orphan") and not trip.family("engine-killed"), 20)
 
 
 def test_a_killed_client_leaves_a_run_that_finishes(trip: Trip) -> None:

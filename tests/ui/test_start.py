@@ -77,3 +77,12 @@ def test_the_first_page_is_in_the_visitors_language_already(answer: dict) -> Non
 
 def test_the_page_names_no_other_host(answer: dict) -> None:
     assert answer["foreign"] == []
+
+
+def test_a_sleeping_pandas_wakes_for_whoever_needs_it() -> None:
+    program = (
+        "import studio.ui.app, sys, pyarrow; assert 'pandas.core' not in sys.modules;"
+        "pyarrow.array([1, None]); import pandas; assert pandas.DataFrame({'a': [1]}).shape == (1, 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
