@@ -31,7 +31,7 @@ def git(*words: str) -> subprocess.CompletedProcess[str]:
 def test_ci_calls_what_a_person_would_call() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
-    assert 'launch.py" test "$@"' in script.read_text("utf-8")
+    assert 'launch.py test "$@"' in script.read_text("utf-8")
 
 
 def test_every_requirement_is_an_exact_pin_and_stands_once() -> None:
