@@ -40,6 +40,31 @@ class Encoded:
         return labels_of(np.asarray(self.ids, np.int32), self.spans)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a turn's words stand in a rendered text; `trained` when the model is to learn to say them."""
+
+    turn: int
+    role: str
+    start: int
+    end: int
+    trained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A rendered conversation: its text, the turns that are shown in it, and each token's [start, end) in the text.
+
+    The tokens are those of `ChatTokenizer.encode` without a cutoff; where that one added an end token that the
+    template does not write, it has one token more, and where it left out what follows the last end, it has fewer.
+    """
+
+    text: str
+    turns: tuple[Place, ...]
+    ids: list[int]
+    offsets: list[Span]
+
+
 def labels_of(ids: np.ndarray, spans: Sequence[Sequence[int]]) -> np.ndarray:
     """The ids inside the spans and -100 outside."""
     labels = np.full(len(ids), NOT_TRAINED, np.int32)
@@ -191,6 +216,37 @@ class ChatTokenizer:
                 else self._masked(next(encodings), *found, cutoff_len, train_on_prompt, mask_history)
                 for found in located]
 
+    def encode_pair(self, sample: Sample, cutoff_len: int = 1 << 30) -> tuple[Encoded, Encoded] | str:
+        """The chosen and the rejected conversation of a preference, or the reason why it teaches nothing."""
+        return self.encode_pairs([sample], cutoff_len)[0]
+
+    def encode_pairs(self, samples: Sequence[Sample], cutoff_len: int = 1 << 30) -> list[tuple[Encoded, Encoded] | str]:
+        """Both conversations of each preference; trained are only the turns in which they differ.
+
+        `sample.rejected` stands in the place of as many last messages.
+        """
+        both = [Sample(messages, tools=sample.tools) for sample in samples for messages in pair(sample)]
+        encoded = self.encode_batch(both, cutoff_len, mask_history=True)
+        found: list[tuple[Encoded, Encoded] | str] = []
+        for chosen, rejected in zip(encoded[::2], encoded[1::2], strict=True):
+            if isinstance(chosen, str) or isinstance(rejected, str):
+                found.append(chosen if isinstance(chosen, str) else str(rejected))
+            else:
+                found.append((chosen, rejected))
+        return found
+
+    def located(self, sample: Sample) -> Located | str:
+        """A conversation as it is rendered, with the place of every turn and token, or the reason against it."""
+        found = self._locate(sample)
+        if isinstance(found, str):
+            return found
+        text, spans = found
+        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        answers = [place for place, message in enumerate(sample.messages) if message.role == "assistant"]
+        turns = tuple(Place(turn, "assistant", start, end, True)
+                      for turn, (start, end) in zip(answers, spans, strict=True))
+        return Located(text, turns, encoding.ids, encoding.offsets)
+
     def _locate(self, sample: Sample) -> tuple[str, list[Span]] | str:
         turns = self._turns(sample.messages)
         try:
@@ -238,6 +294,12 @@ class ChatTokenizer:
                 break
             place += 1
         return first, stop
+
+
+def pair(sample: Sample) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """The messages of the chosen and of the rejected conversation of a preference."""
+    kept = sample.messages[:len(sample.messages) - len(sample.rejected)]
+    return sample.messages, (*kept, *sample.rejected)
 
 
 def _token_at(encoding: Encoding, place: int, end: int) -> int | None:

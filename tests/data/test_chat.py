@@ -248,3 +248,19 @@ def own_template(folder: Path, template: str | None, **changes: object) -> Path:
     config |= {"chat_template": template, **changes}
     (target / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
     return target
+
+
+def test_a_preference_becomes_two_conversations_with_one_question():
+    chat = ChatTokenizer.load(folder_of("starter"))
+    messages = (Message("user", "Hi"), Message("assistant", "Hello"))
+    chosen, rejected = chat.encode_pair(Sample(messages, rejected=(Message("assistant", "Go away"),)))
+    assert chat.decode(chosen.ids[slice(*chosen.spans[0])], False) == "Hello<|im_end|>"
+    assert chat.decode(rejected.ids[slice(*rejected.spans[0])], False) == "Go away<|im_end|>"
+    assert chosen.ids[:chosen.spans[0][0]] == rejected.ids[:rejected.spans[0][0]]
+
+
+def test_a_located_conversation_says_where_turns_and_tokens_stand():
+    chat = ChatTokenizer.load(folder_of("starter"))
+    found = chat.located(sample(("user", "Hi"), ("assistant", "Hello")))
+    assert [found.text[one.start:one.end] for one in found.turns if one.trained] == ["Hello"]
+    assert "".join(found.text[start:end] for start, end in found.offsets) == found.text
