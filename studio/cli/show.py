@@ -9,9 +9,10 @@ from studio.cli.follow import FAILED
 from studio.cli.runs import as_json, iso
 from studio.cli.voice import Voice, number, size, table
 from studio.errors import InputError
+from studio.records import read_json
 from studio.runs.checkpoints import checkpoints
 from studio.runs.ending import told
-from studio.runs.files import RunFolder, read_json
+from studio.runs.files import RunFolder
 from studio.runs.store import RunStore
 from studio.workspace import Workspace
 

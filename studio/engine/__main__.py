@@ -105,8 +105,8 @@ def _first_line(text: str) -> str:
 def _close_orphan(folder: RunFolder, ranks: Ranks, code: int) -> None:
     """Write outcome.json in place of a supervisor that died meanwhile."""
     if ranks.first:
+        from studio.records import read_json
         from studio.runs import outcome
-        from studio.runs.files import read_json
 
         phase = (read_json(folder.progress) or {}).get("phase")
         word = "failed" if code else "stopped" if phase == "stopped" else "finished"

@@ -22,7 +22,8 @@ import torch
 
 from studio.engine.tuned import Tuned
 from studio.errors import WorkError
-from studio.runs.files import RunFolder, read_json, write_json
+from studio.records import read_json, write_json
+from studio.runs.files import RunFolder
 
 _SHOWN = ("step", "epoch", "loss", "eval_loss")
 

@@ -261,7 +261,7 @@ class Trainer:
 
 def best_saved(folder: Any) -> int | None:
     """The step of the best evaluated checkpoint on disk."""
-    from studio.runs.files import read_json
+    from studio.records import read_json
 
     losses = {}
     for step in folder.complete_steps():

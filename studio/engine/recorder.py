@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from studio.runs.files import RunFolder, write_json
+from studio.records import write_json
+from studio.runs.files import RunFolder
 from studio.texts import say
 
 PROGRESS_SECONDS = 0.5

@@ -10,7 +10,8 @@ from typing import Any
 
 from studio.args import document
 from studio.errors import StudioError
-from studio.runs.files import RunFolder, read_json
+from studio.records import read_json
+from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
 

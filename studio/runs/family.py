@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterable
 
-from studio.runs.identity import Identity
+from studio.identity import Identity
 
 TOKEN = "STUDIO_RUN_TOKEN"
 _LOOK_SECONDS = 0.05

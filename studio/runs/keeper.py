@@ -11,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+from studio.identity import Identity
+from studio.records import read_json
 from studio.runs import family, outcome
-from studio.runs.files import RunFolder, read_json
-from studio.runs.identity import Identity
+from studio.runs.files import RunFolder
 from studio.runs.ladder import Ladder
 
 _LOOK_SECONDS = 0.5

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.records import read_json
 from studio.runs.console import Console
 from studio.runs.curve import Curve
-from studio.runs.files import RunFolder, read_json
+from studio.runs.files import RunFolder
 from studio.runs.series import Series
 from studio.runs.state import State, state_of
 from studio.runs.summary import elapsed

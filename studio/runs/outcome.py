@@ -7,8 +7,9 @@ import os
 import time
 from typing import Any
 
-from studio.runs.files import RunFolder, read_json
-from studio.runs.identity import Identity
+from studio.identity import Identity
+from studio.records import read_json
+from studio.runs.files import RunFolder
 
 _RESERVED_BYTES = 4096
 

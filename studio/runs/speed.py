@@ -10,7 +10,8 @@ from typing import Any
 
 from studio.args import document
 from studio.errors import StudioError
-from studio.runs.files import RunFolder, write_json
+from studio.records import write_json
+from studio.runs.files import RunFolder
 from studio.runs.summary import parsed
 from studio.workspace import Workspace
 

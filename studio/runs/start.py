@@ -17,8 +17,9 @@ from typing import Any
 
 from studio.errors import InputError, StudioError, WorkError
 from studio.plugins import plugin
+from studio.records import read_json
 from studio.runs import family
-from studio.runs.files import RunFolder, read_json
+from studio.runs.files import RunFolder
 from studio.runs.state import State, state_of
 from studio.specs import frozen
 from studio.workspace import PROJECT, Workspace

@@ -6,8 +6,9 @@ import time
 from enum import StrEnum
 from typing import Any
 
-from studio.runs.files import RunFolder, read_json
-from studio.runs.identity import Identity
+from studio.identity import Identity
+from studio.records import read_json
+from studio.runs.files import RunFolder
 
 HEARTBEAT_SECONDS = 90.0
 STARTING_SECONDS = 30.0

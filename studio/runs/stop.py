@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 from studio.errors import InputError
-from studio.runs.files import RunFolder, read_json, write_atomically
-from studio.runs.identity import Identity
+from studio.identity import Identity
+from studio.records import read_json, write_atomically
+from studio.runs.files import RunFolder
 from studio.runs.ladder import KILL, asked
 from studio.runs.start import refusal
 from studio.runs.state import state_of

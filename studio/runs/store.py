@@ -17,8 +17,9 @@ from typing import Any
 
 from studio.data import model
 from studio.errors import InputError
+from studio.records import write_atomically
 from studio.runs import names
-from studio.runs.files import RunFolder, write_atomically
+from studio.runs.files import RunFolder
 from studio.runs.start import claimed, refusal
 from studio.runs.state import state_of
 from studio.runs.summary import RunSummary, Summarizer

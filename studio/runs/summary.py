@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import StudioError
-from studio.runs.files import RunFolder, read_json
+from studio.records import read_json
+from studio.runs.files import RunFolder
 from studio.runs.state import State, state_of
 
 _TAIL_BYTES = 8192

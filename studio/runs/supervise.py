@@ -21,9 +21,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from studio.identity import Identity, here
+from studio.records import read_json, write_json
 from studio.runs import family, outcome
-from studio.runs.files import RunFolder, read_json, write_json
-from studio.runs.identity import Identity, here
+from studio.runs.files import RunFolder
 from studio.runs.ladder import Ladder
 
 _LOOK_SECONDS = 0.5

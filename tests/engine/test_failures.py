@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.runs.files import read_json
+from studio.records import read_json
 from studio.texts import has
 from tests.engine.workbench import Studio, failure, losses, phase
 

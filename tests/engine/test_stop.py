@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from studio.runs.files import RunFolder, read_json
+from studio.records import read_json
+from studio.runs.files import RunFolder
 from tests.engine.workbench import Studio, failure, losses, phase
 
 LONG = dict(num_train_epochs=500.0, val_size=0, save_steps=100_000)
@@ -100,8 +101,8 @@ def test_eight_in_one_batch_learn_what_eight_single_ones_do(studio: Studio, llam
 
 
 def test_an_orphan_says_itself_how_it_ended(studio: Studio, llama: str, tmp_path: Path) -> None:
-    from studio.runs.files import write_json
-    from studio.runs.identity import Identity
+    from studio.identity import Identity
+    from studio.records import write_json
 
     folder = studio.run("run", model_name_or_path=llama, max_steps=2)
     supervisor = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.runs.files import RunFolder, read_json
+from studio.records import read_json
+from studio.runs.files import RunFolder
 from studio.specs import frozen, train
 from studio.workspace import PROJECT, Workspace
 

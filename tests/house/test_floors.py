@@ -10,8 +10,8 @@ import pytest
 from tests.house.source import STUDIO, Module, modules, place
 
 FLOORS = (
-    {"__init__", "errors", "workspace", "sample", "prepare"}, {"args", "texts"}, {"plugins"}, {"specs"}, {"data"},
-    {"runs"}, {"engine", "ui"}, {"cli"},
+    {"__init__", "errors", "workspace", "sample", "identity", "records", "prepare"},
+    {"args", "texts"}, {"plugins"}, {"specs"}, {"data"}, {"runs"}, {"engine", "ui"}, {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 TORCH = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes"}

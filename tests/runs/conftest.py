@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from studio.identity import Identity
+from studio.records import read_json
 from studio.runs import family
-from studio.runs.files import RunFolder, read_json
-from studio.runs.identity import Identity
+from studio.runs.files import RunFolder
 from studio.runs.start import start
 from studio.runs.store import RunStore
 from studio.specs import train

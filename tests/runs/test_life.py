@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 from studio.errors import InputError, WorkError
+from studio.identity import Identity, here
+from studio.records import read_json, write_json
 from studio.runs import family, outcome, stop
-from studio.runs.files import read_json, write_json
-from studio.runs.identity import Identity, here
 from studio.runs.start import engine_command, environment, resume, start
 from studio.runs.state import State, state_of
 

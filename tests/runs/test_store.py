@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from studio import records
 from studio.errors import InputError, StudioError, WorkError
-from studio.runs import files, names
-from studio.runs.files import write_json
+from studio.records import write_json
+from studio.runs import names
 from studio.runs.state import State
 from studio.specs import frozen
 from studio.texts import has
@@ -125,7 +126,7 @@ def test_a_disk_that_refuses_leaves_nothing_half_made(bench, monkeypatch, number
     def refuse(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, "fsync", refuse)
+    monkeypatch.setattr(records.os, "fsync", refuse)
     with pytest.raises(kind) as refused:
         bench.create()
     assert refused.value.code == code and of_error("zh", refused.value)

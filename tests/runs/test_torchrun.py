@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
+from studio.records import read_json
 from studio.runs import family, outcome, stop
-from studio.runs.files import read_json
 from studio.runs.start import start
 from studio.runs.state import State, state_of
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from studio.records import read_json
 from studio.runs import family
-from studio.runs.files import read_json
 from tests.trip.trip import Trip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from studio.runs.identity import Identity
+from studio.identity import Identity
 from tests.cli.client import Client, wait
 
 # Half a minute of steps that take a tenth of a second each: time enough to be stopped in, soon over when resumed.
