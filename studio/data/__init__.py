@@ -1,7 +1,7 @@
 """Datasets without training: what there is, what it says, how it is spelled for a model, and its tokens.
 
     catalogue.py        the list of datasets: dataset_info.json, the user's above the shipped
-    reading.py          rows out of json, jsonl and csv files
+    reading/            rows out of files of every usual kind
     (plugins/formats)   a row becomes a studio.sample.Sample, or a counted reason why not
     tokenizer_files.py  a tokenizer and its settings out of a model folder
     jinja.py            the language of chat templates, sandboxed

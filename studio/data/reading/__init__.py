@@ -7,6 +7,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,38 @@ _SPACE = re.compile(r"\s*")
 _DECODER = json.JSONDecoder()
 
 
+At = Callable[[int], None]
+Broken = Callable[[int, str, str], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file of rows: a file on this disk, or the member of an archive."""
+
+    path: Path
+    member: str = ""
+
+    @property
+    def name(self) -> str:
+        """How it is called in sentences: `x.json`, or `x.zip/inner.csv`."""
+        return f"{self.path.name}/{self.member}" if self.member else self.path.name
+
+    @property
+    def size(self) -> int:
+        """How many bytes `at` counts up to."""
+        return self.path.stat().st_size
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a source is; `encoding` is None for what is no text, `compression` and `delimiter` where there is none."""
+
+    kind: str
+    encoding: str | None = None
+    compression: str | None = None
+    delimiter: str | None = None
+
+
 def files(path: Path) -> list[Path]:
     """The data files at a path: the file itself, or those of a folder in the order of their names."""
     if path.is_dir():
@@ -25,21 +58,53 @@ def files(path: Path) -> list[Path]:
     return [path]
 
 
-def rows(path: Path, at: Callable[[int], None] | None = None) -> Iterator[Any]:
-    """Every row of one file, whatever its type; `at` is told the byte position now and then.
+def sources(path: Path) -> list[Source]:
+    """What is to be read at a path, in order: a file, the files of a folder, the members of an archive."""
+    return [Source(found) for found in files(path)]
 
-    Raises InputError: dataset_broken with the line, dataset_encoding, dataset_file_type, file_unreadable.
-    """
+
+def describe(source: Source) -> Facts:
+    """What a source is; raises InputError dataset_file_type, dataset_encoding, file_unreadable."""
+    path = source.path
     kind = path.suffix.lower()
     if kind not in KINDS:
         raise InputError("dataset_file_type", path=path.name, kinds=", ".join(KINDS))
     try:
-        with open(path, encoding=_encoding(path), errors="replace", newline="") as file:
+        encoding = _encoding(path)
+        with open(path, encoding=encoding, errors="replace", newline="") as file:
+            lines = kind == ".jsonl" or (kind == ".json" and _one_a_line(file))
+    except OSError as error:
+        raise InputError("file_unreadable", path=str(path), reason=error.strerror or str(error)) from error
+    return Facts("jsonl" if lines else kind[1:], encoding, None, "," if kind == ".csv" else None)
+
+
+def rows(path: Path | Source, at: At | None = None, broken: Broken | None = None) -> Iterator[Any]:
+    """Every row of one file, whatever its type; `at` is told the byte position now and then.
+
+    Raises InputError: dataset_broken with the line, dataset_encoding, dataset_file_type, file_unreadable.
+    """
+    for _, row in numbered(path, at, broken):
+        yield row
+
+
+def numbered(source: Path | Source, at: At | None = None, broken: Broken | None = None) -> Iterator[tuple[int, Any]]:
+    """Every row with the line, from 1, where it begins (the row's own number where there are no lines).
+
+    `broken(line, code, detail)` hears of each line that is skipped, `code` is a key of `data.skipped`; without it the
+    first such line raises InputError dataset_broken. A JSON array that is broken always raises.
+    """
+    if isinstance(source, Path):
+        for one in sources(source):
+            yield from numbered(one, at, broken)
+        return
+    path, facts = source.path, describe(source)
+    try:
+        with open(path, encoding=facts.encoding, errors="replace", newline="") as file:
             raw: Any = file.buffer
             position = (lambda: at(raw.tell())) if at else (lambda: None)
-            if kind == ".csv":
+            if facts.kind == "csv":
                 yield from _csv(path, file, position)
-            elif kind == ".jsonl" or _one_a_line(file):
+            elif facts.kind == "jsonl":
                 yield from _lines(path, file, position)
             else:
                 yield from _values(path, file, position)
@@ -65,13 +130,13 @@ def _encoding(path: Path) -> str:
     raise InputError("dataset_encoding", path=path.name)
 
 
-def _csv(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator[dict[str, Any]]:
+def _csv(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator[tuple[int, dict[str, Any]]]:
     csv.field_size_limit(1 << 30)
     reader = csv.DictReader(file)
     try:
         for place, row in enumerate(reader):
             row.pop(None, None)  # type: ignore[call-overload]  # cells beyond the header
-            yield row
+            yield reader.line_num, row
             if place % 256 == 0:
                 position()
     except csv.Error as error:
@@ -92,7 +157,7 @@ def _one_a_line(file: IO[str]) -> bool:
         return False
 
 
-def _lines(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator[Any]:
+def _lines(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator[tuple[int, Any]]:
     loads = json.loads
     number = 0
     while line := file.readline():
@@ -102,26 +167,26 @@ def _lines(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator[
         if line.isspace():
             continue
         try:
-            yield loads(line)
+            yield number, loads(line)
         except ValueError as error:
             raise InputError("dataset_broken", path=path.name, line=number, reason=_reason(error)) from error
 
 
-def _values(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator[Any]:
+def _values(path: Path, file: IO[str], position: Callable[[], None]) -> Iterator[tuple[int, Any]]:
     """The members of a JSON array, or JSON values one after the other."""
     window = _Window(path.name, file, position)
     if window.sees("["):
         if not window.sees("]"):
-            yield window.value()
+            yield window.placed()
             while window.sees(","):
-                yield window.value()
+                yield window.placed()
             if not window.sees("]"):
                 raise window.broken("Expecting ',' or ']'")
         if not window.finished():
             raise window.broken("Extra data")
         return
     while not window.finished():
-        yield window.value()
+        yield window.placed()
 
 
 class _Window:
@@ -168,6 +233,12 @@ class _Window:
                 if self.ended:
                     raise self.broken(_reason(error), getattr(error, "pos", self.place)) from error
             self._fill()
+
+    def placed(self) -> tuple[int, Any]:
+        """The next value after the line where it begins."""
+        self.finished()
+        line = self.line + self.text.count("\n", 0, self.place)
+        return line, self.value()
 
     def broken(self, reason: str, place: int | None = None) -> InputError:
         """The error for what stands here."""
