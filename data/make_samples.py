@@ -36,8 +36,8 @@ def bilingual(rng: random.Random, held_out: bool, count: int) -> list[Row]:
 
 RANKING = {"prompt": "instruction", "query": "input", "chosen": "chosen", "rejected": "rejected"}
 MAKERS: dict[str, Callable[[random.Random], list[Row] | str]] = {
-    "number_words": lambda rng: number_words.sample(rng, from_held_out=False, each=500),
-    "number_words_heldout": lambda rng: number_words.sample(rng, from_held_out=True, each=100),
+    "number_words": lambda rng: number_words.sample(rng, "training", each=500),
+    "number_words_heldout": lambda rng: number_words.sample(rng, "held out", each=100),
     "arithmetic": lambda rng: arithmetic.sample(rng, held_out=False, each=75),
     "arithmetic_heldout": lambda rng: arithmetic.sample(rng, held_out=True, each=15),
     "identity": identity.sample,

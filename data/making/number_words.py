@@ -62,21 +62,29 @@ def in_chinese(number: int) -> str:
     return CHARACTERS[hundreds] + "百" + between + in_chinese(rest)
 
 
-def held_out(number: int, language: str) -> bool:
-    """True for about one number in six; the words that must be known by heart stay in training."""
-    return number > 20 and number % 100 != 0 and bucket(f"{language} {number}", 6) == 0
+SIDES = ("training", "choosing", "held out")
 
 
-def sample(rng: random.Random, from_held_out: bool, each: int) -> list[Row]:
+def side(number: int, language: str) -> str:
+    """One of SIDES: about one number in six is for choosing the demo's recipe, one for its score, the rest to learn.
+
+    The words that must be known by heart stay in training.
+    """
+    if number <= 20 or number % 100 == 0:
+        return "training"
+    return {0: "choosing", 1: "held out"}.get(bucket(f"{language} {number}", 6), "training")
+
+
+def sample(rng: random.Random, wanted: str, each: int) -> list[Row]:
     """`each` different numbers per language from one side of the split, shuffled.
 
     Training always holds the numbers to 20, the tens and the hundreds: the words everything else is made of.
     """
     rows = []
     for language, phrasings, spell in (("en", ENGLISH, in_english), ("zh", CHINESE, in_chinese)):
-        side = [n for n in range(1000) if held_out(n, language) == from_held_out]
-        by_heart = [n for n in side if n <= 20 or (n < 100 and n % 10 == 0) or n % 100 == 0]
-        others = rng.sample([n for n in side if n not in by_heart], each - len(by_heart))
+        numbers = [n for n in range(1000) if side(n, language) == wanted]
+        by_heart = [n for n in numbers if n <= 20 or (n < 100 and n % 10 == 0) or n % 100 == 0]
+        others = rng.sample([n for n in numbers if n not in by_heart], each - len(by_heart))
         rows += [row(rng.choice(phrasings).format(n=n), spell(n)) for n in by_heart + others]
     rng.shuffle(rows)
     return rows
