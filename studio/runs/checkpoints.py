@@ -48,10 +48,10 @@ def result(folder: RunFolder) -> Checkpoint | None:
 
 
 def adapter_folder(name: str, workspace: Workspace) -> Path | None:
-    """The folder of an adapter: a path, a run (its result) or `<run>/step-<n>`; None when there is none."""
+    """The folder of an adapter: a run (its result), `<run>/step-<n>`, else a path; None when there is none."""
     run, _, step = name.rpartition("/")
-    for path in (Path(name).expanduser(), workspace.root / name, workspace.saves / name,
-                 workspace.saves / run / "checkpoints" / step):
+    for path in (workspace.saves / name, workspace.saves / run / "checkpoints" / step, Path(name).expanduser(),
+                 workspace.root / name):
         if path.is_dir():
             found = result(RunFolder(path)) if (path / "checkpoints").is_dir() else None
             return found.path if found is not None else path.resolve()

@@ -58,7 +58,7 @@ class RunStore:
         """
         typed = name or spec.output_dir
         wanted = self._name_of(spec, name)
-        spec = auto.resolve(_rooted(spec), _parameters(spec, self.workspace))
+        spec = auto.resolve(_rooted(spec, self.workspace), _parameters(spec, self.workspace))
         text = frozen.freeze(spec, datetime.now().astimezone().isoformat(timespec="seconds"), fingerprints or {})
         aside = self.workspace.saves / f".new-{secrets.token_hex(6)}"
         try:
@@ -201,13 +201,17 @@ def _binned(path: Path) -> Binned:
     return Binned(path.name, original, int(stamp) / 1000 if stamp.isdigit() else 0.0, path)
 
 
-def _rooted(spec: Any) -> Any:
-    """The spec with paths that are relative to the caller's folder made absolute: a run may be resumed anywhere."""
+def _rooted(spec: Any, workspace: Workspace) -> Any:
+    """The spec with paths that are relative to the caller's folder made absolute: a run may be resumed anywhere.
+
+    The name of a run stays as it is, whatever lies in that folder.
+    """
     changes = {}
     for a in ARGUMENTS.values():
         value = getattr(spec, a.name)
         if a.path and value:
-            rooted = [_root(part) for part in value] if isinstance(value, list) else _root(value)
+            rooted = _root(value) if isinstance(value, str) else [
+                part if (workspace.saves / part).is_dir() else _root(part) for part in value]
             if rooted != value:
                 changes[a.name] = rooted
     return spec.model_copy(update=changes) if changes else spec

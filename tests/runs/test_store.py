@@ -16,6 +16,7 @@ from studio import records
 from studio.errors import InputError, StudioError, WorkError
 from studio.records import write_json
 from studio.runs import names
+from studio.runs.checkpoints import adapter_folder
 from studio.runs.state import State
 from studio.specs import frozen
 from studio.texts import has
@@ -103,6 +104,16 @@ def test_suggested_names_find_themselves_a_number_and_typed_ones_do_not(bench) -
         said = sorted(pool.map(typed, range(8)))
     assert said == ["mine"] + ["name_taken"] * 7
     assert len(list(bench.workspace.saves.iterdir())) == 9
+
+
+def test_the_name_of_a_run_means_the_run_whatever_lies_in_the_callers_folder(bench, tmp_path, monkeypatch) -> None:
+    first = bench.create("first")
+    (tmp_path / "elsewhere" / "first").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    spec, _ = frozen.thaw(bench.store.create(bench.spec(adapter_name_or_path=["first", "other"])).spec)
+    assert spec.adapter_name_or_path == ["first", str(tmp_path / "elsewhere" / "other")]
+    assert adapter_folder("first", bench.workspace) == first.path
 
 
 def test_a_missing_model_is_refused_before_anything_is_written(bench) -> None:
