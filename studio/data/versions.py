@@ -1,0 +1,238 @@
+"""Versions of a dataset: NAME@1 is the file itself, later ones are whole copies with what was edited.
+
+    <data>/versions/<NAME>/<n>/    rows.jsonl     every row of the version, as JSON lines in UTF-8
+                                   version.json   {parent, made, rows, edited, deleted, added, why, stamps, draft}
+                                   ids.npy        the identity of every row, which it keeps from version to version
+                                   edited.npy     the identities of the rows that differ from the parent's
+
+A version is made aside and renamed, so that it is there whole or not at all; a number is given once and what has one
+is never written again. Two people who save at once get two numbers.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from studio.data import places
+from studio.data.aside import aside, settle
+from studio.data.catalogue import Catalogue, Entry
+from studio.data.edits import Added, Draft, Edits
+from studio.data.index import RowIndex, Stop, Tell, stamps_of
+from studio.errors import InputError, StopAsked
+from studio.records import read_json
+from studio.workspace import Workspace
+
+ROWS, ABOUT, IDS, EDITED = "rows.jsonl", "version.json", "ids.npy", "edited.npy"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a dataset; `parent` is 0 and `rows` None for the file itself, which is version 1."""
+
+    name: str
+    number: int
+    path: Path
+    made: float
+    parent: int = 0
+    rows: int | None = None
+    edited: int = 0
+    deleted: int = 0
+    added: int = 0
+    why: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name under which a run can take it: `NAME`, `NAME@2`."""
+        return self.name if self.number == 1 else f"{self.name}@{self.number}"
+
+
+class Versions:
+    """The versions of the datasets of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    def named(self, key: str) -> tuple[str, int]:
+        """The dataset and the version of `NAME` or `NAME@2`."""
+        name, sign, number = key.rpartition("@")
+        return (name, int(number)) if sign and name and number.isdecimal() else (key, 1)
+
+    def room(self, name: str) -> Path:
+        """Where the later versions of a dataset are; raises InputError version_name for what is no folder's name."""
+        if name in ("", ".", "..") or any(sign in name for sign in "/\\\0"):
+            raise InputError("version_name", name=name)
+        return self.workspace.data / "versions" / name
+
+    def of(self, name: str) -> list[Version]:
+        """All versions of a dataset, the file itself first; raises InputError dataset_unknown."""
+        path = self.entry(name, 1).path
+        first = Version(name, 1, path or Path(), path.stat().st_mtime if path else 0.0)
+        return [first, *(self._version(name, number) for number in self._numbers(name))]
+
+    def entry(self, name: str, number: int = 1) -> Entry:
+        """A version as a dataset that can be read; raises InputError version_unknown and what the catalogue raises."""
+        entry = Catalogue(self.workspace).entry(name)
+        if number == 1:
+            return entry
+        path = self.room(name) / str(number) / ROWS
+        if not path.is_file():
+            raise InputError("version_unknown", name=name, value=number)
+        return replace(entry, name=f"{name}@{number}", path=path, num_samples=None, shipped=False)
+
+    def index(self, name: str, number: int = 1, tell: Tell | None = None, should_stop: Stop | None = None) -> RowIndex:
+        """The rows of a version."""
+        return RowIndex.of(self.entry(name, number), self.workspace.cache, tell, should_stop)
+
+    def draft(self, name: str, base: int = 1) -> Draft:
+        """The unsaved edits of a version; those that a killed process had saved but not put away are put away."""
+        draft = Draft(self.room(name) / f"draft-{base}.jsonl", base, stamps_of(self.entry(name, base)))
+        if draft.steps:
+            saved = {(read_json(self.room(name) / str(number) / ABOUT) or {}).get("draft")
+                     for number in self._numbers(name)}
+            if draft.digest() in saved:
+                draft.discard()
+        return draft
+
+    def save(self, name: str, base: int, edits: Edits, why: str = "", tell: Tell | None = None,
+             should_stop: Stop | None = None, draft: str = "") -> Version:
+        """A new version out of another and edits; `tell(done, total)` hears rows.
+
+        Raises InputError dataset_changed when the base's files change meanwhile, WorkError disk_full or disk_refuses,
+        StopAsked; whatever it raises, nothing is left behind.
+        """
+        index = self.index(name, base, None, should_stop)
+        stamps = stamps_of(self.entry(name, base))
+        with aside(self.room(name)) as folder:
+            writer = _Writer(index, self._ids(name, base, index), edits, tell, should_stop)
+            with open(folder / ROWS, "wb") as file:
+                writer.write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            if not index.fresh:
+                raise InputError("dataset_changed", path=index.parts[0].name if index.parts else name)
+            np.save(folder / IDS, writer.all_ids())
+            np.save(folder / EDITED, np.array(writer.edited, np.int64))
+            about = {"parent": base, "made": time.time(), "rows": writer.rows, "edited": len(writer.edited),
+                     "deleted": writer.deleted, "added": writer.added, "why": why, "stamps": stamps, "draft": draft}
+            (folder / ABOUT).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+            for path in (*folder.iterdir(), folder):
+                settle(path)
+            number = self._take(name, folder)
+        return self._version(name, number)
+
+    def save_draft(self, name: str, base: int, why: str = "", tell: Tell | None = None,
+                   should_stop: Stop | None = None) -> Version:
+        """A new version out of the draft, which is empty afterwards; raises InputError draft_empty too."""
+        draft = self.draft(name, base)
+        with draft.held() as handle:
+            if not draft.steps:
+                raise InputError("draft_empty", name=name)
+            version = self.save(name, base, draft.edits, why, tell, should_stop, draft.digest())
+            os.ftruncate(handle, 0)
+        draft.look()
+        return version
+
+    def _numbers(self, name: str) -> list[int]:
+        room = self.room(name)
+        found = room.iterdir() if room.is_dir() else ()
+        return sorted(int(path.name) for path in found if path.name.isdecimal() and (path / ABOUT).is_file())
+
+    def _version(self, name: str, number: int) -> Version:
+        folder = self.room(name) / str(number)
+        about = read_json(folder / ABOUT) or {}
+        kept = {key: about[key] for key in ("parent", "rows", "edited", "deleted", "added", "why") if key in about}
+        return Version(name, number, folder / ROWS, float(about.get("made", 0.0)), **kept)
+
+    def _ids(self, name: str, number: int, index: RowIndex) -> np.ndarray:
+        """The identity of every row of a version: in the first its number, in later ones as they were kept."""
+        if number == 1:
+            return np.arange(index.rows, dtype=np.int64)
+        return np.load(self.room(name) / str(number) / IDS)
+
+    def _take(self, name: str, folder: Path) -> int:
+        """Give a finished version the next number, which nobody else has."""
+        room = self.room(name)
+        number = max([1, *self._numbers(name)]) + 1
+        while True:
+            try:
+                folder.rename(room / str(number))
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise
+                number += 1
+                continue
+            settle(room)
+            return number
+
+
+class _Writer:
+    """Writes the rows of a version: most of them as they stand."""
+
+    def __init__(self, index: RowIndex, ids: np.ndarray, edits: Edits, tell: Tell | None, should_stop: Stop | None):
+        self.index, self.ids, self.edits, self.tell, self.should_stop = index, ids, edits, tell, should_stop
+        self.rows = self.deleted = self.added = 0
+        self.edited: list[int] = []
+        self._kept: list[np.ndarray] = []
+        self._first_new = (1 << 62) | (secrets.randbits(40) << 20)
+        self._before: dict[int, list[Added]] = {}
+        for one in edits.added:
+            self._before.setdefault(index.rows if one.before is None else one.before, []).append(one)
+
+    def all_ids(self) -> np.ndarray:
+        """The identity of every row that was written."""
+        return np.concatenate([np.zeros(0, np.int64), *self._kept])
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write all rows."""
+        for first, rows, spelling in self.index.blocks():
+            lines, kept = [], []
+            for number, raw in enumerate(rows, first):
+                for one in self._before.pop(number, ()):
+                    self._put_in(one, lines, kept)
+                if number in self.edits.deleted:
+                    self.deleted += 1
+                    continue
+                if number in self.edits.changed:
+                    self.edited.append(int(self.ids[number]))
+                    lines.append(places.written(self.edits.changed[number]))
+                else:
+                    lines.append(as_line(raw, spelling))
+                kept.append(int(self.ids[number]))
+            self._out(file, lines, kept)
+            if self.tell:
+                self.tell(first + len(rows), self.index.rows)
+            if self.should_stop and self.should_stop():
+                raise StopAsked("saving")
+        lines, kept = [], []
+        for _, some in sorted(self._before.items()):
+            for one in some:
+                self._put_in(one, lines, kept)
+        self._out(file, lines, kept)
+
+    def _put_in(self, one: Added, lines: list[bytes], kept: list[int]) -> None:
+        lines.append(places.written(one.row))
+        kept.append(self._first_new + self.added if one.identity is None else one.identity)
+        self.added += 1
+
+    def _out(self, file: IO[bytes], lines: Sequence[bytes], kept: list[int]) -> None:
+        file.write(b"".join(lines))
+        self._kept.append(np.array(kept, np.int64))
+        self.rows += len(lines)
+
+
+def as_line(raw: bytes, spelling: dict[str, Any]) -> bytes:
+    """A row as it stands in its file, as one line of JSON in UTF-8."""
+    if spelling["encoding"] == "utf-8" and spelling.get("kind", "json") == "json" and b"\n" not in raw:
+        return raw.strip() + b"\n"
+    row = places.parsed(raw, spelling)
+    return places.written(row) if row is not None else b" ".join(raw.split()) + b"\n"
