@@ -68,7 +68,7 @@ def talk(*roles: str) -> dict:
     (talk("assistant", "user", "assistant"), "sharegpt", "bad_roles"), (talk("user", "user", "assistant"), "sharegpt",
                                                                          "bad_roles"),
     (talk("user", "system", "assistant"), "sharegpt", "bad_roles"), (talk("user", "judge"), "sharegpt", "bad_roles"),
-    (talk("user", "tool", "assistant"), "sharegpt", "tools"), ({"messages": "x"}, "sharegpt", "wrong_type"),
+    (talk("user", "tool", "assistant"), "sharegpt", "bad_roles"), ({"messages": "x"}, "sharegpt", "wrong_type"),
     ({"messages": ["x"]}, "sharegpt", "not_an_object"),
     ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "sharegpt", "not_text"),
 ])

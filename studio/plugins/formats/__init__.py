@@ -2,10 +2,18 @@
 
 A format's module has
     ORDER                                   its place when a format is looked for
+    KIND                                    what its rows become, one of studio.sample.KINDS
+    COLUMNS                                 the roles a column can be mapped to, as the catalogue's `columns` calls them
     recognises(row) -> bool                 whether a row without a catalogue's word looks like this format
+    columns_of(row) -> dict                 which column of this row has which role, as `reader` takes it by itself
     reader(columns, tags) -> (row) -> Sample
                                             the reading function for the catalogue's `columns` and `tags`; it raises
-                                            `Unusable(reason)` for a row that teaches nothing
+                                            `Unusable(reason)` for a row that teaches nothing. Columns given are the
+                                            whole mapping: a role that they leave out, or leave empty, is not there.
+                                            Without any, the format's own names are looked for in every row
+    write(sample) -> row                    if it can be written: the row that reads as this sample, Unusable when the
+                                            format has no place for something in it
+Only ORDER, recognises and reader are needed; the others may be left out.
 """
 
 from __future__ import annotations
