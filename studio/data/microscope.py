@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from studio.data.chat import NOT_TRAINED, ChatTokenizer, Encoded
+from studio.data.chat import NOT_TRAINED, ChatTokenizer, Encoded, Located, pair
 from studio.data.jinja import REFUSALS
 from studio.data.pieces import Pieces
 from studio.sample import Message, Sample
@@ -24,9 +24,9 @@ TRAINED, CONTEXT, CUT = "trained", "context", "cut"
 class Token:
     """One token; `state` is trained, context or cut (beyond cutoff_len), `special` says that it is a sign of its own.
 
-    `start` and `end` are its characters in the slide's text; both are the text's end for an end token that the
-    template does not write. `bytes` is what it stands for; `text` shows that, with U+FFFD where it holds a part of a
-    character, and `part` is then the whole character it takes part in. `turn` is the place of its turn.
+    `start` and `end` are its characters in the slide's text. `bytes` is what it stands for; `text` shows that, with
+    U+FFFD where it holds a part of a character, and `part` is then the whole character it takes part in. `turn` is
+    the place of its turn. `added` says that training puts this end behind the answer, where the template writes none.
     """
 
     id: int
@@ -38,6 +38,7 @@ class Token:
     turn: int
     special: bool = False
     part: str = ""
+    added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,20 @@ class Slide:
     @property
     def seen(self) -> str:
         """The text that training has: up to cutoff_len, with an end token that the template does not write."""
-        kept = self.tokens[:len(self.ids)]
-        end = max((token.end for token in kept), default=0)
-        return self.text[:end] + "".join(token.text for token in kept[-1:] if token.start == token.end == end)
+        return "".join(words for words, _ in self.parts())
+
+    def parts(self) -> list[tuple[str, str]]:
+        """(words, state) of the text that training has, in as few parts as there are changes of state."""
+        found: list[tuple[str, str]] = []
+        at = 0
+        for token in self.tokens[:len(self.ids)]:
+            words = token.text if token.added else self.text[at:token.end]
+            at = max(at, token.end)
+            if found and found[-1][1] == token.state:
+                found[-1] = (found[-1][0] + words, token.state)
+            elif words:
+                found.append((words, token.state))
+        return found
 
     def count(self, state: str) -> int:
         """How many tokens are in this state."""
@@ -105,56 +117,52 @@ def look(chat: ChatTokenizer, sample: Sample, cutoff_len: int = NO_CUTOFF, train
 def look_both(chat: ChatTokenizer, sample: Sample, cutoff_len: int = NO_CUTOFF, train_on_prompt: bool = False,
               mask_history: bool = False) -> tuple[Slide, ...]:
     """One slide, or for a pair two: the chosen and the rejected answer."""
-    sides = _sides(sample)
-    return tuple(_slide(chat, side, cutoff_len, train_on_prompt, mask_history) for side in sides)
-
-
-def _sides(sample: Sample) -> tuple[Sample, ...]:
-    """The conversations of a row: its own, and for a pair the one that ends in the rejected turns."""
     if not sample.rejected:
-        return (sample,)
-    kept = sample.messages[:len(sample.messages) - len(sample.rejected)]
-    return (Sample(sample.messages, tools=sample.tools), Sample((*kept, *sample.rejected), tools=sample.tools))
+        whole, kept = (chat.encode(sample, most, train_on_prompt, mask_history) for most in (NO_CUTOFF, cutoff_len))
+        return (_slide(chat, sample, whole, kept, cutoff_len),)
+    sides = [Sample(messages, tools=sample.tools) for messages in pair(sample)]
+    whole_pair, kept_pair = (_both(chat.encode_pair(sample, most)) for most in (NO_CUTOFF, cutoff_len))
+    return tuple(_slide(chat, *one, cutoff_len) for one in zip(sides, whole_pair, kept_pair, strict=True))
 
 
-def _slide(chat: ChatTokenizer, sample: Sample, cutoff_len: int, train_on_prompt: bool, mask_history: bool) -> Slide:
-    whole = chat.encode(sample, NO_CUTOFF, train_on_prompt, mask_history)
-    if isinstance(whole, str):
-        return Slide((), _rendered(chat, sample), reason=whole)
-    kept = chat.encode(sample, cutoff_len, train_on_prompt, mask_history)
-    text = _rendered(chat, sample)
-    places = _places(chat, whole, text)
-    labels = kept.labels if isinstance(kept, Encoded) else np.full(cutoff_len, NOT_TRAINED, np.int32)
-    borders = _borders(chat, sample, text)
-    tokens = _tokens(chat, whole, labels, text, places, borders)
-    end = places[-1][1] if places else 0
+def _both(found: tuple[Encoded, Encoded] | str) -> tuple[Encoded | str, Encoded | str]:
+    return (found, found) if isinstance(found, str) else found
+
+
+def _slide(chat: ChatTokenizer, sample: Sample, whole: Encoded | str, kept: Encoded | str, cutoff_len: int) -> Slide:
+    located = chat.located(sample)
+    if isinstance(whole, str) or isinstance(located, str):
+        return Slide((), _rendered(chat, sample), reason=str(whole))
+    text = located.text
+    labels = np.full(cutoff_len, NOT_TRAINED, np.int32) if isinstance(kept, str) else kept.labels
+    tokens = _tokens(chat, whole, labels, located, _borders(chat, sample, text))
+    end = tokens[-1].end if tokens else 0
     return Slide(tokens, text, _turns(tokens, [one.role for one in _spoken(chat, sample)]), text[end:],
                  kept if isinstance(kept, str) else "", whole.ids[:len(labels)], labels.tolist())
 
 
-def _tokens(chat: ChatTokenizer, whole: Encoded, labels: np.ndarray, text: str, places: Sequence[tuple[int, int]],
+def _tokens(chat: ChatTokenizer, whole: Encoded, labels: np.ndarray, located: Located,
             borders: Sequence[int]) -> tuple[Token, ...]:
-    pieces, special = _pieces(chat), _special(chat)
-    found = []
-    for place, (one, (start, end)) in enumerate(zip(whole.ids, places, strict=True)):
+    """Every token with its characters; an added end has none, and stands behind the last token that has."""
+    pieces, special, text = _pieces(chat), _special(chat), located.text
+    found: list[Token] = []
+    added = len(whole.ids) - _same(whole.ids, located.ids)
+    for place, one in enumerate(whole.ids):
+        is_added = place >= len(whole.ids) - added
+        start, end = (found[-1].end, found[-1].end) if is_added and found else located.offsets[place]
         spelled = pieces.bytes_of(one)
         shown = spelled.decode(errors="replace")
         state = CUT if place >= len(labels) else CONTEXT if labels[place] == NOT_TRAINED else TRAINED
         turn = int(np.searchsorted(borders, max(start, end - 1), side="right")) if borders else 0
-        found.append(Token(one, shown, start, end, spelled, state, min(turn, len(borders)), one in special,
-                           text[start:end] if "\ufffd" in shown else ""))
+        found.append(Token(one, shown, start, end, spelled, state, turn, one in special,
+                           text[start:end] if "\ufffd" in shown else "", is_added))
     return tuple(found)
 
 
-def _places(chat: ChatTokenizer, whole: Encoded, text: str) -> list[tuple[int, int]]:
-    """The characters of each token in the text; those of a token that the text does not hold are its end."""
-    encoding = chat.tokenizer.encode(text, add_special_tokens=False)
-    found = [tuple(place) for place in encoding.offsets[:len(whole.ids)]]
-    same = len(whole.ids)
-    while same and encoding.ids[same - 1:same] != whole.ids[same - 1:same]:
-        same -= 1
-    end = found[same - 1][1] if same else 0
-    return found[:same] + [(end, end)] * (len(whole.ids) - same)
+def _same(ids: Sequence[int], others: Sequence[int]) -> int:
+    """With how many equal ids both begin."""
+    return next((place for place, (one, other) in enumerate(zip(ids, others, strict=False)) if one != other),
+                min(len(ids), len(others)))
 
 
 def _borders(chat: ChatTokenizer, sample: Sample, text: str) -> list[int]:

@@ -229,9 +229,16 @@ def _sum(parts: Sequence[_Part], chat: ChatTokenizer, cutoff_len: int) -> _Part:
 
 def _encoded(chat: ChatTokenizer, samples: Sequence[Sample], train_on_prompt: bool,
              mask_history: bool) -> Iterator[tuple[Encoded, ...] | str]:
-    """Each row's tokens, or its reason."""
-    for one in chat.encode_batch(samples, NO_CUTOFF, train_on_prompt, mask_history):
-        yield one if isinstance(one, str) else (one,)
+    """The tokens of each row, of both its conversations where it is a pair, or its reason."""
+    pairs = iter(chat.encode_pairs([one for one in samples if one.rejected], NO_CUTOFF))
+    plain = iter(chat.encode_batch([one for one in samples if not one.rejected], NO_CUTOFF, train_on_prompt,
+                                   mask_history))
+    for sample in samples:
+        if sample.rejected:
+            yield next(pairs)
+        else:
+            one = next(plain)
+            yield one if isinstance(one, str) else (one,)
 
 
 class _Pace:

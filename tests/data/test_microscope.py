@@ -1,0 +1,165 @@
+"""Under the microscope a row is what training makes of it, whatever its tokenizer and template."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from studio.data.chat import NOT_TRAINED, ChatTokenizer
+from studio.data.microscope import CONTEXT, CUT, TRAINED, look, look_both
+from studio.data.pieces import Pieces
+from studio.errors import InputError
+from studio.plugins import kinds
+from studio.sample import Message, Sample
+from studio.workspace import PROJECT
+
+TOKENIZERS = PROJECT.parent / "shared" / "data" / "tokenizers"
+NAMES = ("qwen2.5", "minimind", "chatglm3-hf", "gpt2")
+TALK = Sample((Message("user", "龘 hi 😀"), Message("assistant", "好的, ok"), Message("user", "再说一遍"),
+               Message("assistant", "Fine 😀 你好!")))
+PAIR = Sample((Message("user", "2 + 2?"), Message("assistant", "4")), rejected=(Message("assistant", "five 😀"),))
+
+
+def load(name: str, template: str = "own", **more: str) -> ChatTokenizer:
+    """A published tokenizer from beside the checkout; skips where it is not there or brings no template."""
+    if not (TOKENIZERS / name).is_dir():
+        pytest.skip("needs the tokenizers beside the checkout")
+    found = loaded(name, template, **more)
+    if isinstance(found, InputError):
+        pytest.skip(found.code)
+    return found
+
+
+@lru_cache(maxsize=200)
+def loaded(name: str, template: str, **more: str) -> ChatTokenizer | InputError:
+    """A tokenizer with a template, or why there is none."""
+    try:
+        return ChatTokenizer.load(TOKENIZERS / name, template, **more)
+    except InputError as error:
+        if error.code not in ("template_missing", "eos_missing"):
+            raise
+        return error
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("template", kinds("templates"))
+def test_its_labels_are_those_of_training_at_every_cutoff(name: str, template: str) -> None:
+    chat = load(name, template)
+    for options in ((False, False), (True, False), (False, True)):
+        whole = chat.encode(TALK, 1 << 30, *options)
+        if isinstance(whole, str):
+            assert look(chat, TALK, 1 << 30, *options).reason == whole
+            continue
+        for cutoff in (1 << 30, len(whole.ids) - 1, len(whole.ids) // 2, 8):
+            encoded, slide = chat.encode(TALK, cutoff, *options), look(chat, TALK, cutoff, *options)
+            if isinstance(encoded, str):
+                assert (slide.reason, slide.trained) == (encoded, 0)
+            else:
+                assert (slide.ids, slide.labels) == (encoded.ids, encoded.labels.tolist())
+                assert [token.id for token in slide.tokens if token.state == TRAINED] == \
+                    [one for one in encoded.labels.tolist() if one != NOT_TRAINED]
+            assert slide.cut == max(0, len(whole.ids) - cutoff)
+            assert [token.id for token in slide.tokens] == whole.ids
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("template", kinds("templates"))
+def test_the_trained_parts_of_the_text_are_the_words_of_the_assistant(name: str, template: str) -> None:
+    chat = load(name, template)
+    slide = look(chat, TALK)
+    if slide.reason:
+        assert isinstance(chat.encode(TALK), str)
+        return
+    trained = [words for words, state in slide.parts() if state == TRAINED]
+    words = [one.content for one in TALK.messages if one.role == "assistant"]
+    assert len(trained) == len(words)
+    assert all(said in part for said, part in zip(words, trained, strict=True))
+    assert "".join(words for words, _ in slide.parts()) == slide.seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_bytes_of_all_tokens_together_are_the_text(name: str) -> None:
+    chat = load(name, "alpaca")
+    text = "龘 hi 😀\n\tdef f(x): return x  # 你好 é ½\x00"
+    ids = chat.encode_text(text)
+    spelled = b"".join(Pieces(chat.tokenizer).bytes_of(one) for one in ids)
+    assert spelled.decode().removeprefix(" ") == text  # sentencepiece writes a space in front
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_part_of_a_character_says_which_character_it_is_a_part_of(name: str) -> None:
+    chat = load(name, "alpaca")
+    parts = [token for token in look(chat, TALK).tokens if "\ufffd" in token.text]
+    assert parts
+    assert all(token.part.strip() in ("龘", "😀", "好", "的", "再", "说", "一", "遍", "你") for token in parts)
+    assert all(token.bytes and "\ufffd".encode() not in token.bytes for token in parts)
+
+
+def test_every_token_knows_its_turn() -> None:
+    slide = look(load("qwen2.5"), TALK)
+    assert [turn.role for turn in slide.turns] == ["user", "assistant", "user", "assistant"]
+    for place, message in enumerate(TALK.messages):
+        here = b"".join(token.bytes for token in slide.tokens if token.turn == place).decode()
+        assert message.content in here
+        assert here.startswith("<|im_start|>")
+    assert [turn.trained for turn in slide.turns][::2] == [0, 0]
+    assert sum(turn.tokens for turn in slide.turns) == len(slide.tokens)
+    assert sum(turn.trained for turn in slide.turns) == slide.trained
+
+
+def test_a_system_message_that_is_put_in_front_is_a_turn_too() -> None:
+    slide = look(load("qwen2.5", default_system="Be brief."), TALK)
+    assert [turn.role for turn in slide.turns] == ["system", "user", "assistant", "user", "assistant"]
+    assert "Be brief." in b"".join(token.bytes for token in slide.tokens if token.turn == 0).decode()
+
+
+def test_signs_of_the_template_are_special_and_words_are_not() -> None:
+    slide = look(load("qwen2.5"), TALK)
+    assert {token.text for token in slide.tokens if token.special} == {"<|im_start|>", "<|im_end|>"}
+
+
+def test_an_end_that_only_training_writes_is_marked_as_added(tmp_path: Path) -> None:
+    chat = load("gpt2", "alpaca")
+    bare = ChatTokenizer(chat.files, "{% for m in messages %}{{ m.content }}\n{% endfor %}", None, None)
+    slide = look(bare, TALK)
+    assert [token.added for token in slide.tokens[-2:]] == [False, True]
+    assert slide.tokens[-1].state == TRAINED
+    assert slide.seen.endswith("你好!<|endoftext|>")
+    assert not any(token.added for token in look(chat, TALK).tokens)
+
+
+def test_what_the_template_writes_behind_the_last_end_is_left_off_and_said() -> None:
+    slide = look(load("qwen2.5"), TALK)
+    assert slide.rest == "\n"
+    assert slide.text == slide.seen + slide.rest
+
+
+def test_a_cut_row_shows_what_is_cut() -> None:
+    slide = look(load("qwen2.5"), TALK, 40)
+    assert len(slide.ids) == len(slide.labels) == 40
+    states = [token.state for token in slide.tokens]
+    assert set(states[:40]) <= {TRAINED, CONTEXT} and set(states[40:]) == {CUT}
+    assert slide.text.startswith(slide.seen)
+
+
+def test_a_pair_has_two_slides_which_differ_in_the_answer_alone() -> None:
+    chat = load("qwen2.5")
+    chosen, rejected = look_both(chat, PAIR)
+    encoded = chat.encode_pair(PAIR)
+    assert not isinstance(encoded, str)
+    for slide, side in zip((chosen, rejected), encoded, strict=True):
+        assert (slide.ids, slide.labels) == (side.ids, side.labels.tolist())
+    assert [words for words, state in chosen.parts() if state == TRAINED] == ["4<|im_end|>"]
+    assert [words for words, state in rejected.parts() if state == TRAINED] == ["five 😀<|im_end|>"]
+    assert look(chat, PAIR) == chosen
+
+
+def test_a_row_that_the_template_refuses_says_why() -> None:
+    chat = load("gpt2", "alpaca")
+    refusing = ChatTokenizer(
+        chat.files, "{% if messages|length > 2 %}{{ raise_exception('no') }}{% endif %}"
+        "{% for m in messages %}{{ m.content }}{% endfor %}", None, None)
+    slide = look(refusing, TALK)
+    assert (slide.reason, slide.tokens) == ("template_refused", ())
