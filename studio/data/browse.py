@@ -9,18 +9,18 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from studio.data import places, walk
+from studio.data import places, recognise, walk
 from studio.data.catalogue import Entry
 from studio.data.edits import ADDED, Draft
 from studio.data.index import RowIndex, Stop, Tell
 from studio.data.walk import Place
 from studio.errors import InputError, StopAsked
+from studio.plugins.formats import Unusable
 from studio.sample import Sample
 from studio.workspace import Workspace
 
@@ -59,6 +59,7 @@ class Browser:
 
     def __init__(self, entry: Entry, index: RowIndex, draft: Draft | None = None) -> None:
         self.entry, self.index, self.draft = entry, index, draft
+        self._readers: dict[int, Callable[[Any], Sample] | None] = {}
 
     @classmethod
     def of(cls, entry: Entry, workspace: Workspace, draft: Draft | None = None, tell: Tell | None = None,
@@ -69,7 +70,7 @@ class Browser:
     def numbers(self, view: View = View()) -> Sequence[int]:
         """The numbers of the rows in a view, in its order; what the draft adds stands at the end of a whole view."""
         if view.only is None and not view.order:
-            added = list(getattr(self.draft.edits.added, "by_number", ())) if self.draft else []
+            added = list(self.draft.edits.added) if self.draft else []
             return _Joined(range(self.index.rows), added) if added else range(self.index.rows)
         chosen = np.arange(self.index.rows) if view.only is None else _chosen(view.only, self.index.rows)
         if view.order:
@@ -98,13 +99,14 @@ class Browser:
     def row(self, number: int) -> Row:
         """One row, as the draft has it."""
         if number < 0:
-            raw = self.draft.edits.added.by_number[number].row  # type: ignore[union-attr, attr-defined]
-            return self._row(Place(self.entry.name, 0, number), raw, ADDED)
+            if self.draft is None or number not in self.draft.edits.added:
+                raise IndexError(number)
+            return self._row(Place(self.entry.name, 0, number), self.draft.edits.added[number].row, ADDED)
         place, raw = self.index.row(number)
         state = self.draft.state(number) if self.draft else ""
         if self.draft and number in self.draft.edits.changed:
-            return self._row(place, self.draft.edits.changed[number], state, raw)
-        return self._row(place, raw, state)
+            return self._row(place, self.draft.edits.changed[number], state, "", raw)
+        return self._row(place, raw, state, "broken_line" if raw is None else "")
 
     def search(self, words: str, pattern: bool = False, any_case: bool = True, tell: Tell | None = None,
                should_stop: Stop | None = None) -> Iterator[list[int]]:
@@ -141,16 +143,26 @@ class Browser:
         np.save(kept, lengths)
         return lengths
 
-    def _row(self, place: Place, raw: Any, state: str, before: Any = None) -> Row:
-        understood = walk._understood(self._reader, raw) if raw is not None else "broken_line"
+    def _row(self, place: Place, raw: Any, state: str, why: str = "", before: Any = None) -> Row:
+        understood = why or self._understood(place.number, raw)
         text = json.dumps(raw, ensure_ascii=False, indent=2)
         sample = understood if isinstance(understood, Sample) else None
         return Row(place, raw, text, sample, understood if isinstance(understood, str) else "", state, before)
 
-    @cached_property
-    def _reader(self) -> Callable[[Any], Sample] | None:
-        first = range(min(20, self.index.rows))
-        return walk._declared(self.entry) or walk._recognised([self.index.row(number)[1] for number in first])
+    def _understood(self, number: int, raw: Any) -> Sample | str:
+        """What training would have of a row: its sample, or why there is none."""
+        part = self.index.part(max(number, 0)) if self.index.rows else None
+        first = part.first if part else 0
+        if first not in self._readers:
+            rows = range(first, first + min(walk.LOOKED_AT, part.rows)) if part else range(0)
+            self._readers[first] = recognise.reader(self.entry, [self.index.row(one)[1] for one in rows])
+        understand = self._readers[first]
+        if understand is None:
+            return walk.UNRECOGNISED if isinstance(raw, dict) else "not_an_object"
+        try:
+            return understand(raw)
+        except Unusable as why:
+            return why.reason
 
 
 def text_of(row: Any) -> str:

@@ -91,7 +91,7 @@ class RowIndex:
 
     def place(self, number: int) -> Place:
         """Where a row stands."""
-        return Place(self._part(number).name, int(self._lines[number]), number)
+        return Place(self.part(number).name, int(self._lines[number]), number)
 
     def size(self, number: int) -> int:
         """The bytes of a row as it stands in its file."""
@@ -99,7 +99,7 @@ class RowIndex:
 
     def raw(self, number: int) -> bytes:
         """A row's bytes as they stand in its file; raises InputError dataset_changed when the file is another."""
-        part = self._part(number)
+        part = self.part(number)
         start, end = int(self._starts[number]), int(self._ends[number])
         found = os.pread(self._handle(part.path), end - start, start)
         if len(found) < end - start:
@@ -108,7 +108,7 @@ class RowIndex:
 
     def row(self, number: int) -> tuple[Place, Any]:
         """A row's place and the row itself, None for what is none; raises InputError dataset_changed, IndexError."""
-        return self.place(number), places.parsed(self.raw(number), self._part(number).spelling)
+        return self.place(number), places.parsed(self.raw(number), self.part(number).spelling)
 
     def rows_at(self, numbers: slice | Sequence[int]) -> list[tuple[Place, Any]]:
         """The rows of a slice or of a list of numbers, in that order."""
@@ -138,7 +138,8 @@ class RowIndex:
         if hasattr(self, "_handles"):
             self.close()
 
-    def _part(self, number: int) -> Part:
+    def part(self, number: int) -> Part:
+        """The file in which a row stands; raises IndexError."""
         if not 0 <= number < self.rows:
             raise IndexError(number)
         return self.parts[bisect_right(self._firsts, number) - 1]

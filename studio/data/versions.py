@@ -3,7 +3,7 @@
     <data>/versions/<NAME>/<n>/    rows.jsonl     every row of the version, as JSON lines in UTF-8
                                    version.json   {parent, made, rows, edited, deleted, added, why, stamps, draft}
                                    ids.npy        the identity of every row, which it keeps from version to version
-                                   edited.npy     the identities of the rows that differ from the parent's
+                                   edited.npy     the identities of the rows whose words are not the parent's
 
 A version is made aside and renamed, so that it is there whole or not at all; a number is given once and what has one
 is never written again. Two people who save at once get two numbers.
@@ -16,16 +16,18 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from studio.data import edits as drafts
 from studio.data import places
 from studio.data.aside import aside, settle
 from studio.data.catalogue import Catalogue, Entry
+from studio.data.difference import Difference, between
 from studio.data.edits import Added, Draft, Edits
 from studio.data.index import RowIndex, Stop, Tell, stamps_of
 from studio.errors import InputError, StopAsked
@@ -95,13 +97,47 @@ class Versions:
 
     def draft(self, name: str, base: int = 1) -> Draft:
         """The unsaved edits of a version; those that a killed process had saved but not put away are put away."""
-        draft = Draft(self.room(name) / f"draft-{base}.jsonl", base, stamps_of(self.entry(name, base)))
-        if draft.steps:
-            saved = {(read_json(self.room(name) / str(number) / ABOUT) or {}).get("draft")
-                     for number in self._numbers(name)}
-            if draft.digest() in saved:
-                draft.discard()
+        draft = Draft(self._draft(name, base), base, stamps_of(self.entry(name, base)))
+        saved = {self._about(name, number).get("draft") for number in self._numbers(name)} if draft.steps else set()
+        if draft.steps and draft.digest() in saved:
+            draft.discard()
         return draft
+
+    def discard(self, name: str, base: int = 1) -> None:
+        """Forget the unsaved edits of a version, even those that fit its files no more."""
+        drafts.discard(self._draft(name, base))
+
+    def bring(self, name: str, base: int, version: int, numbers: Iterable[int]) -> Draft:
+        """Have rows of another version, by their numbers there, in the draft of `base` as they were in that version.
+
+        A row that the base has is edited to what it was, one that it has not is added where it stood.
+        """
+        draft = self.draft(name, base)
+        old, here = self.index(name, version), self.index(name, base)
+        old_ids, ids = self._ids(name, version, old), self._ids(name, base, here)
+        present = {int(one.identity) for one in draft.edits.added.values() if one.identity is not None}
+        at = dict(zip(ids.tolist(), range(len(ids))))
+        changed, added = dict[int, Any](), []
+        for number in sorted({int(number) for number in numbers}):
+            identity, row = int(old_ids[number]), old.row(number)[1]
+            if identity in at:
+                changed[at[identity]] = row
+            elif identity not in present:
+                behind = (at[one] for one in old_ids[number + 1:].tolist() if one in at)
+                added.append(Added(row, next(behind, None), identity))
+        draft.do(changed, (), added)
+        return draft
+
+    def difference(self, name: str, before: int, after: int) -> Difference:
+        """What differs between two versions; raises InputError version_original_changed when the file is another."""
+        one, other = self.index(name, before), self.index(name, after)
+        chains = [self._chain(name, number) for number in (before, after)]
+        if 1 in (before, after):
+            self._check_original(name, chains[0] + chains[1])
+        apart = set(chains[0]) ^ set(chains[1])
+        edited = [np.load(self.room(name) / str(number) / EDITED) for number in sorted(apart - {1})]
+        return between(one, self._ids(name, before, one), other, self._ids(name, after, other),
+                       np.concatenate([np.zeros(0, np.int64), *edited]))
 
     def save(self, name: str, base: int, edits: Edits, why: str = "", tell: Tell | None = None,
              should_stop: Stop | None = None, draft: str = "") -> Version:
@@ -121,8 +157,8 @@ class Versions:
             if not index.fresh:
                 raise InputError("dataset_changed", path=index.parts[0].name if index.parts else name)
             np.save(folder / IDS, writer.all_ids())
-            np.save(folder / EDITED, np.array(writer.edited, np.int64))
-            about = {"parent": base, "made": time.time(), "rows": writer.rows, "edited": len(writer.edited),
+            np.save(folder / EDITED, np.array(writer.touched, np.int64))
+            about = {"parent": base, "made": time.time(), "rows": writer.rows, "edited": writer.edited,
                      "deleted": writer.deleted, "added": writer.added, "why": why, "stamps": stamps, "draft": draft}
             (folder / ABOUT).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
             for path in (*folder.iterdir(), folder):
@@ -135,12 +171,34 @@ class Versions:
         """A new version out of the draft, which is empty afterwards; raises InputError draft_empty too."""
         draft = self.draft(name, base)
         with draft.held() as handle:
-            if not draft.steps:
+            if not draft.edits:
                 raise InputError("draft_empty", name=name)
             version = self.save(name, base, draft.edits, why, tell, should_stop, draft.digest())
             os.ftruncate(handle, 0)
         draft.look()
         return version
+
+    def _draft(self, name: str, base: int) -> Path:
+        return self.room(name) / f"draft-{base}.jsonl"
+
+    def _about(self, name: str, number: int) -> dict[str, Any]:
+        return read_json(self.room(name) / str(number) / ABOUT) or {}
+
+    def _chain(self, name: str, number: int) -> list[int]:
+        """A version and all it was made from."""
+        found = [number]
+        while found[-1] > 1:
+            found.append(int(self._about(name, found[-1]).get("parent", 1)))
+        return found
+
+    def _check_original(self, name: str, numbers: Iterable[int]) -> None:
+        """Refuse to compare with a file that is not what the versions were made from."""
+        entry = self.entry(name, 1)
+        now = stamps_of(entry)
+        for number in numbers:
+            about = self._about(name, number) if number > 1 else {}
+            if about.get("parent") == 1 and about.get("stamps") != now:
+                raise InputError("version_original_changed", name=name, path=str(entry.path), value=number)
 
     def _numbers(self, name: str) -> list[int]:
         room = self.room(name)
@@ -149,7 +207,7 @@ class Versions:
 
     def _version(self, name: str, number: int) -> Version:
         folder = self.room(name) / str(number)
-        about = read_json(folder / ABOUT) or {}
+        about = self._about(name, number)
         kept = {key: about[key] for key in ("parent", "rows", "edited", "deleted", "added", "why") if key in about}
         return Version(name, number, folder / ROWS, float(about.get("made", 0.0)), **kept)
 
@@ -180,12 +238,13 @@ class _Writer:
 
     def __init__(self, index: RowIndex, ids: np.ndarray, edits: Edits, tell: Tell | None, should_stop: Stop | None):
         self.index, self.ids, self.edits, self.tell, self.should_stop = index, ids, edits, tell, should_stop
-        self.rows = self.deleted = self.added = 0
-        self.edited: list[int] = []
+        self.rows = self.edited = self.deleted = self.added = 0
+        self.touched: list[int] = []
+        self._gone = frozenset(int(number) for number in edits.deleted)
         self._kept: list[np.ndarray] = []
         self._first_new = (1 << 62) | (secrets.randbits(40) << 20)
         self._before: dict[int, list[Added]] = {}
-        for one in edits.added:
+        for one in edits.added.values():
             self._before.setdefault(index.rows if one.before is None else one.before, []).append(one)
 
     def all_ids(self) -> np.ndarray:
@@ -194,26 +253,27 @@ class _Writer:
 
     def write(self, file: IO[bytes]) -> None:
         """Write all rows."""
+        lines, kept = list[bytes](), list[int]()
         for first, rows, spelling in self.index.blocks():
-            lines, kept = [], []
             for number, raw in enumerate(rows, first):
                 for one in self._before.pop(number, ()):
                     self._put_in(one, lines, kept)
-                if number in self.edits.deleted:
+                if number in self._gone:
                     self.deleted += 1
                     continue
                 if number in self.edits.changed:
-                    self.edited.append(int(self.ids[number]))
+                    self.edited += 1
+                    self.touched.append(int(self.ids[number]))
                     lines.append(places.written(self.edits.changed[number]))
                 else:
                     lines.append(as_line(raw, spelling))
                 kept.append(int(self.ids[number]))
             self._out(file, lines, kept)
+            lines, kept = [], []
             if self.tell:
                 self.tell(first + len(rows), self.index.rows)
             if self.should_stop and self.should_stop():
                 raise StopAsked("saving")
-        lines, kept = [], []
         for _, some in sorted(self._before.items()):
             for one in some:
                 self._put_in(one, lines, kept)
@@ -222,6 +282,7 @@ class _Writer:
     def _put_in(self, one: Added, lines: list[bytes], kept: list[int]) -> None:
         lines.append(places.written(one.row))
         kept.append(self._first_new + self.added if one.identity is None else one.identity)
+        self.touched.append(kept[-1])
         self.added += 1
 
     def _out(self, file: IO[bytes], lines: Sequence[bytes], kept: list[int]) -> None:
