@@ -6,27 +6,33 @@ The user's own catalogue comes first, then data files beside it that no entry na
 from __future__ import annotations
 
 import difflib
-import json
+import hashlib
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from studio.data import reading
+from studio.data import catalogue_file, catalogue_parts, reading
+from studio.data.reading import Source
 from studio.errors import InputError
 from studio.workspace import Workspace
 
-CATALOGUE = "dataset_info.json"
-ELSEWHERE = ("hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name")
+CATALOGUE = catalogue_file.NAME
+VERSIONS, ROWS = "versions", "rows.jsonl"
+HUBS = {"hf_hub_url": "huggingface", "ms_hub_url": "modelscope", "om_hub_url": "modelers"}
+SCRIPT, CLOUD = "script_url", "cloud_file_name"
 
 
 @dataclass(frozen=True)
 class Entry:
     """One dataset of the catalogue; `path` is a file or a folder of files, None when it is not on this disk.
 
-    `remote` is the hub name or script of an entry without a file; `columns` and `tags` are the catalogue's words for
-    the format's reader, `formatting` is None when the rows are to be looked at.
+    `columns` and `tags` are the catalogue's words for the format's reader, `formatting` is None when the rows are to
+    be looked at. `hubs` has its name on every hub that has it; `remote` is the first of these, or the script or cloud
+    address of an entry without a file. `subset`, `folder` and `split` say which of its files are meant. `about` is the
+    entry as it stands in the file.
     """
 
     name: str
@@ -38,100 +44,217 @@ class Entry:
     shipped: bool = False
     num_samples: int | None = None
     remote: str | None = None
+    hubs: Mapping[str, str] = field(default_factory=dict)
+    subset: str = ""
+    folder: str = ""
+    split: str = ""
+    sha1: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Catalogue:
     """All datasets that a run can name; raises InputError catalogue_broken for a dataset_info.json that is not JSON."""
 
     def __init__(self, workspace: Workspace, dataset_dir: str | Path | None = None) -> None:
+        self.workspace = workspace
         self.folder = Path(dataset_dir).expanduser() if dataset_dir else workspace.data
         if dataset_dir and not self.folder.is_dir() and (workspace.root / self.folder).is_dir():
             self.folder = workspace.root / self.folder
         if dataset_dir and not self.folder.is_dir():
             raise InputError("dataset_dir_missing", path=str(dataset_dir))
-        shipped = _entries(workspace.shipped_data, shipped=True)
-        same = self.folder.resolve() == workspace.shipped_data.resolve()
-        own = {} if same else {**_entries(self.folder, shipped=False), **_uncatalogued(self.folder)}
-        self._entries = {**own, **{name: entry for name, entry in shipped.items() if name not in own}}
-        if same:
-            self._entries |= {name: entry for name, entry in _uncatalogued(self.folder).items() if name not in shipped}
+        self._same = self.folder.resolve() == workspace.shipped_data.resolve()
+        self._listed = catalogue_file.read(self.folder / CATALOGUE)
+        own = _entries(self.folder, self._listed, shipped=self._same)
+        shipped = {} if self._same else _entries(
+            workspace.shipped_data, catalogue_file.read(workspace.shipped_data / CATALOGUE), shipped=True)
+        loose = _uncatalogued(self.folder, own)
+        self._entries = {**own, **loose, **{name: one for name, one in shipped.items() if name not in own | loose}}
 
     def entries(self) -> list[Entry]:
         """Every dataset, the user's own first, in the order of the catalogue."""
         return list(self._entries.values())
 
     def entry(self, name: str) -> Entry:
-        """The dataset of this name, which must be a file on this disk.
+        """The dataset of this name, or `NAME@2` for a version of it, which must be on this disk.
 
-        Raises InputError: dataset_unknown (with the nearest name), dataset_remote, dataset_outside, dataset_missing.
+        Raises InputError: dataset_unknown (with the nearest name), dataset_remote, dataset_script, dataset_cloud,
+        dataset_outside, dataset_missing, version_unknown.
         """
         found = self._entries.get(name)
         if found is None:
+            base, sign, number = name.rpartition("@")
+            if sign and number.isdecimal() and base in self._entries:
+                return self._version(base, int(number))
             near = difflib.get_close_matches(name, self._entries, 1, 0.4)
             code = "dataset_unknown_near" if near else "dataset_unknown"
             raise InputError(code, name=name, nearest=near[0] if near else "", known=sorted(self._entries)[:20])
         if found.path is None:
-            raise InputError("dataset_remote", name=name, remote=found.remote or "")
-        folder = found.path.parent if found.shipped else self.folder
-        if not found.shipped and not _inside(found.path, folder):
+            return self._at_hand(found)
+        folder = self.workspace.shipped_data if found.shipped and not self._same else self.folder
+        if not _inside(found.path, folder):
             raise InputError("dataset_outside", name=name, path=str(found.path), folder=str(folder))
         if not found.path.exists():
             raise InputError("dataset_missing", name=name, path=str(found.path))
         return found
+
+    def find(self, said: str) -> Entry:
+        """The dataset of this name, else the file or folder at this path, which need not be registered anywhere.
+
+        For the command line, whose user may read every file; a page asks for `entry`. A path that the catalogue names
+        is that entry. Raises what `entry` raises.
+        """
+        path = Path(said).expanduser()
+        if said in self._entries or not path.exists():
+            return self.entry(said)
+        here = path.resolve()
+        named = (one for one in self._entries.values() if one.path is not None and one.path.resolve() == here)
+        return next(named, None) or Entry(path.stem or path.name, here)
+
+    def save(self, name: str, about: Mapping[str, Any]) -> Entry:
+        """Write an entry into the user's catalogue; keys that `about` does not have stay, those it has as None go.
+
+        What others wrote since this catalogue was read stays too. Raises InputError dataset_name, catalogue_changed
+        when somebody else changed this very entry, dataset_outside, catalogue_broken, catalogue_busy, and WorkError
+        disk_refuses.
+        """
+        catalogue_file.check_name(name)
+        known = self._listed.get(name)
+
+        def wanted(there: Any) -> Mapping[str, Any]:
+            if there != known:
+                raise InputError("catalogue_changed", name=name)
+            whole = {**there, **about} if isinstance(there, dict) else dict(about)
+            return {key: value for key, value in whole.items() if value is not None}
+
+        planned = _entry(self.folder, name, wanted(known), shipped=self._same)
+        if planned.path is not None and not _inside(planned.path, self.folder):
+            raise InputError("dataset_outside", name=name, path=str(planned.path), folder=str(self.folder))
+        self._listed[name] = catalogue_file.change(self.folder / CATALOGUE, name, wanted)
+        self._entries[name] = _entry(self.folder, name, self._listed[name], shipped=self._same)
+        return self._entries[name]
+
+    def remove(self, name: str) -> None:
+        """Take an entry out of the user's catalogue; its files stay.
+
+        Raises InputError dataset_unlisted for what it does not list, catalogue_changed, and what `save` raises.
+        """
+        known = self._listed.get(name)
+        if known is None:
+            raise InputError("dataset_unlisted", name=name, path=str(self.folder / CATALOGUE))
+
+        def wanted(there: Any) -> None:
+            if there is not None and there != known:
+                raise InputError("catalogue_changed", name=name)
+
+        catalogue_file.change(self.folder / CATALOGUE, name, wanted)
+        self._listed.pop(name)
+        self._entries.pop(name, None)
+
+    def _at_hand(self, entry: Entry) -> Entry:
+        """A distant entry with the folder into which it was downloaded."""
+        code = "dataset_remote" if entry.hubs else "dataset_cloud" if entry.about.get(CLOUD) else "dataset_script"
+        raise InputError(code, name=entry.name, remote=entry.remote or "")
+
+    def _version(self, name: str, number: int) -> Entry:
+        if number == 1:
+            return self.entry(name)
+        entry = self._entries[name]
+        path = self.workspace.data / VERSIONS / name / str(number) / ROWS
+        if not _inside(path, self.workspace.data) or not path.is_file():
+            raise InputError("version_unknown", name=name, value=number)
+        return replace(entry, name=f"{name}@{number}", path=path, num_samples=None, shipped=False, remote=None, hubs={},
+                       subset="", folder="", split="", sha1="")
+
+
+def hub_of(entry: Entry) -> tuple[str, str]:
+    """(hub, name there) of a distant entry: ModelScope where USE_MODELSCOPE_HUB asks for it, else the first it has."""
+    wanted = "modelscope" if os.environ.get("USE_MODELSCOPE_HUB", "").lower() in ("1", "true", "y") else ""
+    hub = wanted if wanted in entry.hubs else next(iter(entry.hubs))
+    return hub, entry.hubs[hub]
+
+
+def sources_of(entry: Entry) -> list[Source]:
+    """The sources of an entry on this disk, in their order: those of its subset, folder and split.
+
+    Raises InputError dataset_remote, dataset_parts when it names parts that are not there, and what reading raises.
+    """
+    if entry.path is None:
+        raise InputError("dataset_remote", name=entry.name, remote=entry.remote or "")
+    found = reading.sources(entry.path)
+    if not (entry.subset or entry.folder or entry.split or entry.hubs):
+        return found
+    chosen = catalogue_parts.chosen(found, entry.path, entry.subset, entry.folder, entry.split, bool(entry.hubs))
+    if found and not chosen:
+        said = ", ".join(one for one in (entry.subset, entry.folder, entry.split) if one)
+        raise InputError("dataset_parts", name=entry.name, value=said, known=[one.name for one in found][:12])
+    return chosen
 
 
 def count_rows(entry: Entry) -> int:
     """How many rows the dataset's files hold, usable or not; remembered until a file changes."""
     if entry.path is None:
         return 0
-    return sum(_counted(path, stat.st_mtime_ns, stat.st_size)
-               for path in reading.files(entry.path) for stat in [path.stat()])
+    return sum(_counted(source, stat.st_mtime_ns, stat.st_size)
+               for source in sources_of(entry) for stat in [source.path.stat()])
+
+
+def is_as_listed(entry: Entry) -> bool | None:
+    """Whether the file has the sha1 that the catalogue gives; None without one. A difference is worth a warning only.
+
+    Reads the whole file. A folder has no hash, as in the older systems.
+    """
+    if not entry.sha1 or entry.path is None or not entry.path.is_file():
+        return None
+    with open(entry.path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest() == entry.sha1.lower()
 
 
 @lru_cache(maxsize=256)
-def _counted(path: Path, changed: int, size: int) -> int:
-    return sum(1 for _ in reading.rows(path))
+def _counted(source: Source, changed: int, size: int) -> int:
+    return sum(1 for _ in reading.rows(source))
 
 
 def _inside(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _entries(folder: Path, shipped: bool) -> dict[str, Entry]:
-    path = folder / CATALOGUE
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise InputError("file_unreadable", path=str(path), reason=error.strerror or str(error)) from error
-    except ValueError as error:
-        line, reason = getattr(error, "lineno", 1), getattr(error, "msg", str(error))
-        raise InputError("catalogue_broken", path=str(path), line=line, reason=reason) from error
-    if not isinstance(listed, dict):
-        raise InputError("catalogue_broken", path=str(path), line=1, reason=type(listed).__name__)
+def _entries(folder: Path, listed: Mapping[str, Any], shipped: bool) -> dict[str, Entry]:
     return {name: _entry(folder, name, about, shipped) for name, about in listed.items() if isinstance(about, dict)}
 
 
 def _entry(folder: Path, name: str, about: Mapping[str, Any], shipped: bool) -> Entry:
     file_name = about.get("file_name")
-    remote = next((str(about[key]) for key in ELSEWHERE if about.get(key)), None)
+    hubs = {hub: str(about[key]) for key, hub in HUBS.items() if about.get(key)}
+    remote = next((str(about[key]) for key in (*HUBS, SCRIPT, CLOUD) if about.get(key)), None)
+    said = {key: str(about.get(key) or "") for key in ("subset", "folder", "split")}
+    samples = about.get("num_samples")
     return Entry(name, folder / str(file_name) if file_name and not remote else None,
                  formatting=str(about["formatting"]) if about.get("formatting") else None,
                  columns=_words(about.get("columns")), tags=_words(about.get("tags")),
                  ranking=bool(about.get("ranking")), shipped=shipped,
-                 num_samples=about["num_samples"] if isinstance(about.get("num_samples"), int) else None, remote=remote)
+                 num_samples=samples if isinstance(samples, int) and samples > 0 else None, remote=remote, hubs=hubs,
+                 sha1=str(about.get("file_sha1") or ""), about=about, **said)
 
 
 def _words(value: Any) -> dict[str, str]:
     return {str(key): word for key, word in value.items() if isinstance(word, str)} if isinstance(value, dict) else {}
 
 
-def _uncatalogued(folder: Path) -> dict[str, Entry]:
-    """Data files at the top of the folder that no entry names, under their name without the ending."""
+def _uncatalogued(folder: Path, listed: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Data files at the top of the folder that no entry names, under their name without its endings.
+
+    The second of two that would have the same name keeps its endings.
+    """
     if not folder.is_dir():
         return {}
-    named = {entry.path.name for entry in _entries(folder, shipped=False).values() if entry.path}
-    taken = set(_entries(folder, shipped=False))
-    found = [path for path in reading.files(folder) if path.name not in named and path.name != CATALOGUE]
-    return {path.stem: Entry(path.stem, path) for path in found if path.stem not in taken}
+    named = {entry.path.name for entry in listed.values() if entry.path}
+    found: dict[str, Entry] = {}
+    for path in reading.files(folder):
+        if path.name in named:
+            continue
+        name = path.with_suffix("").stem if path.suffix.lower() in reading.PACKED else path.stem
+        if name in found or name in listed:
+            name = path.name
+        if name not in found and name not in listed:
+            found[name] = Entry(name, path)
+    return found

@@ -75,7 +75,8 @@ def test_unknown_missing_and_distant_datasets_are_each_refused_by_a_sentence(wor
     assert refused(workspace, "aritmetic").values["nearest"] == "arithmetic"
     assert refused(workspace, "zzzzzzzz").code == "dataset_unknown"
     assert refused(workspace, "gone").code == "dataset_missing"
-    assert refused(workspace, "far").code == refused(workspace, "script").code == "dataset_remote"
+    assert refused(workspace, "far").code == "dataset_remote"
+    assert refused(workspace, "script").code == "dataset_script"
 
 
 def test_a_broken_catalogue_is_refused_with_its_line(workspace):

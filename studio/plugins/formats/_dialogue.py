@@ -23,12 +23,12 @@ def is_dialogue(text: str, turns: int = 1) -> bool:
 def turns_in(text: str) -> list[Message]:
     """The turns of a dialogue; the end sign that a turn was given is taken off, and turns without words are left out.
 
-    Raises Unusable bad_roles for a text that does not begin with a mark.
+    Raises Unusable no_dialogue for a text that does not begin with a mark.
     """
     text = text.strip()
     marks = list(_MARK.finditer(text))
     if not marks or marks[0].start() != 0:
-        raise Unusable("bad_roles")
+        raise Unusable("no_dialogue")
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     found = [Message(_role(mark), _END.sub("", text[mark.end():end]).strip())
              for mark, end in zip(marks, ends, strict=True)]

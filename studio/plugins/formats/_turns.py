@@ -147,12 +147,12 @@ def in_order(messages: list[Message]) -> tuple[Message, ...]:
                 raise Unusable("empty_answer")
             before = "call" if message.tool_calls else role
         elif role == "user":
-            if before not in ("", "assistant"):
+            if before not in ("", "assistant", "call"):
                 raise Unusable("bad_roles")
             if not message.content.strip():
                 raise Unusable("no_question")
             before = role
-        elif role == "tool" and before in ("call", "tool"):
+        elif role == "tool" and before in ("call", "assistant", "tool"):
             before = role
         else:
             raise Unusable("bad_roles")

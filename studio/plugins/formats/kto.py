@@ -59,5 +59,5 @@ def _thumb(value: Any) -> bool:
 def write(sample: Sample) -> dict[str, Any]:
     """The row of a rated answer."""
     if sample.kind != "rated":
-        raise Unusable("lost_rating")
+        raise Unusable("no_rating" if sample.kind == "chat" else f"lost_{sample.kind}")
     return {**openai.write(replace(sample, liked=None)), "label": sample.liked}

@@ -125,7 +125,7 @@ def _parted(good: list[Message], bad: list[Message]) -> tuple[list[Message], lis
 def write(sample: Sample) -> dict[str, Any]:
     """The row of a pair: the turns before, and each way to go on."""
     if sample.kind != "preference":
-        raise Unusable("lost_pair")
+        raise Unusable("no_rejected" if sample.kind == "chat" else f"lost_{sample.kind}")
     count = len(sample.rejected)
     row: dict[str, Any] = {"messages": [spelled(turn) for turn in sample.messages[:-count]],
                            "chosen": [spelled(turn) for turn in sample.messages[-count:]],

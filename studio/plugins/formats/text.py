@@ -43,5 +43,5 @@ def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row
 def write(sample: Sample) -> dict[str, Any]:
     """The row of a text."""
     if sample.kind != "text":
-        raise Unusable("lost_turns")
+        raise Unusable(f"lost_{sample.kind}")
     return {"text": sample.text}
