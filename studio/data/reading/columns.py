@@ -1,0 +1,94 @@
+"""Rows out of columns (parquet, arrow files and streams), a few hundred in memory at a time."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+from collections.abc import Iterator
+from typing import IO, Any
+
+from studio.data.reading.told import Told
+
+BATCH_ROWS = 256
+
+
+def rows(file: IO[bytes], kind: str, told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every row with its number from 1, in values that JSON can spell; raises InputError dataset_broken."""
+    import pyarrow
+
+    number = 0
+    try:
+        for batch in _batches(file, kind):
+            told.here()
+            for row in _in_batch(batch):
+                number += 1
+                if row is None:
+                    told.skip(number, "bad_bytes")
+                else:
+                    yield number, row
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise told.error(number + 1, str(error).partition("\n")[0]) from error
+
+
+def _batches(file: IO[bytes], kind: str) -> Iterator[Any]:
+    from pyarrow import ipc, parquet
+
+    if kind == "parquet":
+        yield from parquet.ParquetFile(file).iter_batches(BATCH_ROWS)
+        return
+    start = file.read(6)
+    file.seek(0)
+    if start == b"ARROW1":
+        reader = ipc.open_file(file)
+        whole = (reader.get_batch(place) for place in range(reader.num_record_batches))
+    else:
+        whole = iter(ipc.open_stream(file))
+    for batch in whole:
+        for start_row in range(0, batch.num_rows, BATCH_ROWS):
+            yield batch.slice(start_row, BATCH_ROWS)
+
+
+def _in_batch(batch: Any) -> Iterator[dict[str, Any] | None]:
+    """The rows of a batch; None for one with text that is not UTF-8."""
+    try:
+        found = batch.to_pylist()
+    except UnicodeDecodeError:
+        found = [one for place in range(batch.num_rows) for one in _alone(batch.slice(place, 1))]
+    if _is_plain(batch.schema):
+        yield from found
+    else:
+        yield from (None if row is None else _spelled(row) for row in found)
+
+
+def _alone(row: Any) -> list[dict[str, Any] | None]:
+    try:
+        return row.to_pylist()
+    except UnicodeDecodeError:
+        return [None]
+
+
+def _is_plain(schema: Any) -> bool:
+    """Whether all columns are text, numbers and yes or no, as they mostly are."""
+    from pyarrow import types
+
+    return all(types.is_string(one) or types.is_large_string(one) or types.is_integer(one) or types.is_floating(one)
+               or types.is_boolean(one) for one in schema.types)
+
+
+def _spelled(value: Any) -> Any:
+    """A value as JSON can spell it: times as ISO 8601, bytes as text or, where they are none, in base64."""
+    if isinstance(value, dict):
+        return {str(name): _spelled(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(one) for one in value]
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta | decimal.Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode("ascii")
+    return value

@@ -1,0 +1,62 @@
+"""Rows out of the sheets of an Excel workbook (xlsx), one sheet after the other, each with its own line of names."""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from studio.data.reading.source import check_bomb, unreadable
+from studio.data.reading.told import Told
+
+
+def rows(file: IO[bytes], told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every row with its number in its sheet; formulas give the values that were last computed."""
+    book = _opened(file, told)
+    try:
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # what a workbook says of its own size is often wrong
+            yield from _in_sheet(sheet, told)
+    finally:
+        book.close()
+
+
+def _opened(file: IO[bytes], told: Told) -> Any:
+    import openpyxl
+
+    path = told.stream.source.path
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+        check_bomb(told.name, sum(one.compress_size for one in members), sum(one.file_size for one in members))
+        file.seek(0)
+        return openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, openpyxl.utils.exceptions.InvalidFileException) as error:
+        raise unreadable(path, error) from error
+
+
+def _in_sheet(sheet: Any, told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
+    names: list[str] = []
+    for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+        if not number & 255:
+            told.here()
+        if all(cell is None for cell in cells):
+            continue
+        if not names:
+            names = ["" if cell is None else str(cell).strip() for cell in cells]
+            while names and not names[-1]:
+                names.pop()
+            continue
+        if any(cell is not None for cell in cells[len(names):]):
+            told.skip(number, "surplus_cells", str(len(cells)))
+            continue
+        row = dict.fromkeys(names)
+        row.update(zip(names, (_spelled(cell) for cell in cells)))
+        yield number, row
+
+
+def _spelled(cell: Any) -> Any:
+    if isinstance(cell, datetime.date | datetime.time):
+        return cell.isoformat()
+    return str(cell) if isinstance(cell, datetime.timedelta) else cell
