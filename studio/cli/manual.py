@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 
 from studio.cli.voice import Voice, cut, table, width
-from studio.cli.words import EVERYWHERE, Option, Verb
+from studio.cli.words import EVERYWHERE, VERBS, Option, Verb
 
 PROGRAM = "python launch.py"
 
@@ -17,7 +17,7 @@ def page(verb: Verb, lang: str) -> str:
     key = verb.name.replace(" ", "_") or "page"
     lines = [_usage(voice, verb), "", voice.say(f"verbs.{key}.about"), ""]
     if not verb.name:
-        lines += [voice.say("help.verbs"), *_described(voice, "verbs", ("train", "runs", "demo")), ""]
+        lines += [voice.say("help.verbs"), *_described(voice, "verbs", VERBS), ""]
     lines += [voice.say("help.options"), *_options(voice, (*verb.options, *EVERYWHERE))]
     if verb.open:
         lines += ["", voice.say("help.arguments"), *_arguments(lang), "", voice.say("help.spellings")]

@@ -17,7 +17,6 @@ from studio.errors import InputError, StudioError
 from studio.texts import languages
 from studio.workspace import Workspace
 
-VERBS = ("train", "runs", "demo")
 INTERRUPTED = 130
 
 
@@ -87,8 +86,8 @@ def _do(said: list[str], lang: str) -> int:
 
 def _verbs(name: str) -> tuple[Verb, ...]:
     """The verbs in the file of that name; raises InputError for a name that is none."""
-    if name not in VERBS:
-        raise InputError("verb_unknown", verb=name, verbs=", ".join(VERBS))
+    if name not in words.VERBS:
+        raise InputError("verb_unknown", verb=name, verbs=", ".join(words.VERBS))
     from importlib import import_module
 
     found: tuple[Verb, ...] = import_module(f"studio.cli.{name}").VERBS

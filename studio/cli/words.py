@@ -64,6 +64,7 @@ class Refused(InputError):
         self.errors = tuple(errors)
 
 
+VERBS = ("train", "runs", "data", "demo")
 HELP = Option("help")
 EVERYWHERE = (Option("lang", "LANG"), Option("root", "DIR"), HELP)
 

@@ -29,7 +29,7 @@ def preview(entry: Entry, chat: ChatTokenizer, rows: int, cutoff_len: int = NO_C
             mask_history: bool = False) -> Iterator[Row]:
     """The first `rows` rows that training would use; raises what `walk` raises."""
     found = 0
-    for place, _, sample in walk(entry):
+    for place, _, sample in walk(entry, limit=entry.num_samples):
         if found == rows:
             return
         if isinstance(sample, str):

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from studio.data import reading
-from studio.data.catalogue import Entry
+from studio.data.catalogue import Entry, sources_of
 from studio.data.chat import ChatTokenizer, Encoded
 from studio.data.lengths import Lengths
 from studio.data.scripts import language
-from studio.data.walk import path_of, walk
-from studio.errors import InputError, StopAsked
+from studio.data.walk import walk
+from studio.errors import StopAsked
 from studio.sample import Sample
 
 NO_CUTOFF = 1 << 30
@@ -107,7 +106,8 @@ def measure(entries: Entry | Sequence[Entry], chat: ChatTokenizer, cutoff_len: i
     parts = []
     for entry in several:
         part = _Part(chat, cutoff_len, train_on_prompt, mask_history)
-        steps = walk(entry, at=pace.at, limit=limit)
+        most = min((one for one in (limit, entry.num_samples) if one), default=None)
+        steps = walk(entry, at=pace.at, limit=most)
         while chunk := list(itertools.islice(steps, CHUNK_ROWS)):
             part.add([found for _, _, found in chunk])
             pace.tick(len(chunk))
@@ -195,7 +195,8 @@ class _Part:
         """The figures as they stand."""
         at = self.cutoff(self.cutoff_len)
         suggested = self._suggested()
-        shown = [one for one in self.values if one in (self.cutoff_len, suggested) or self._is_telling(one)]
+        near = CANDIDATES[max(0, _place(suggested) - 1):_place(suggested) + 2]
+        shown = [one for one in self.values if one in (self.cutoff_len, *near) or self._is_telling(one)]
         return Statistics(self.read, self.used, dict(self.skipped), self.cutoff_len, at.tokens, at.trained_tokens,
                           at.cut_rows, at.cut_tokens, self.lengths, dict(sorted(self.turns.items())),
                           {name: self.languages[name] for name in LANGUAGES}, sources,
@@ -218,6 +219,10 @@ class _Part:
             return touched <= rows / 2
         before = self.values[self.values.index(value) - 1] if value != self.values[0] else None
         return before is None or bool(self.cutoff(before).cut_rows + self.cutoff(before).lost_rows)
+
+
+def _place(candidate: int) -> int:
+    return CANDIDATES.index(candidate) if candidate in CANDIDATES else 0
 
 
 def _sum(parts: Sequence[_Part], chat: ChatTokenizer, cutoff_len: int) -> _Part:
@@ -274,7 +279,4 @@ class _Pace:
 
 
 def _size(entry: Entry) -> int:
-    try:
-        return sum(path.stat().st_size for path in reading.files(path_of(entry)))
-    except OSError as error:
-        raise InputError("file_unreadable", path=str(entry.path), reason=error.strerror or str(error)) from error
+    return sum(source.size for source in sources_of(entry))
