@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from studio.plugins.formats import Unusable, words
@@ -11,12 +12,10 @@ from studio.sample import Message, Sample
 
 Row = Mapping[str, Any]
 Tools = tuple[Mapping[str, Any], ...]
-INSTRUCTIONS = ("instruction", "指令")
-QUESTIONS = ("prompt", "question", "query", "ask", "content", "context", "problem", "input", "title",
-             "问题", "问", "提问", "输入")
-ANSWERS = ("output", "response", "answer", "completion", "summary", "target", "reply", "solution",
-           "输出", "回答", "答案", "答", "回复")
-MORE = ("input", "输入")
+# The names that columns usually have, the likeliest first.
+NAMES: dict[str, tuple[str, ...]] = {role: tuple(names) for role, names in json.loads(
+    Path(__file__).with_name("names.json").read_text(encoding="utf-8")).items()}
+INSTRUCTIONS, QUESTIONS, ANSWERS, MORE = (NAMES[role] for role in ("instructions", "questions", "answers", "more"))
 SYSTEM, HISTORY, TOOLS, LABEL = "system", "history", "tools", "label"
 PICTURES = ("images", "image", "videos", "video", "audios", "audio")
 ORDERED_PAIR = 2

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from studio.plugins.formats import Unusable
+from studio.plugins.formats._cells import NAMES
 from studio.sample import Message
 
-_SPEAKERS = {"human": "user", "user": "user", "问": "user", "assistant": "assistant", "bot": "assistant",
-             "答": "assistant"}
+_SPEAKERS = {name: role for role, key in (("user", "asking"), ("assistant", "answering")) for name in NAMES[key]}
+_NAMES = "|".join(map(re.escape, _SPEAKERS))
 # A name in angle brackets may stand anywhere; a bare one only where a line begins.
-_MARK = re.compile(r"<(user|bot|human|assistant)>\s*[:：]?\s*|(?:^|\n)\s*(Human|Assistant|User|Bot|问|答)[:：][ \t]*")
+_MARK = re.compile(rf"<({_NAMES})>\s*[:\uff1a]?\s*|(?:^|\n)\s*((?i:{_NAMES}))[:\uff1a][ \t]*")
 _END = re.compile(r"\s*(?:<\|endoftext\|>|</s>|<\|im_end\|>)\s*$")
 
 

@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from studio.plugins.formats import Unusable, words
-from studio.plugins.formats._cells import Row, first, kept
+from studio.plugins.formats._cells import NAMES, Row, first, kept
 from studio.sample import Message, Sample
 
 ORDER = 25
 KIND = "chat"
 COLUMNS = ("prompt", "response", "choices")
 LETTERS = string.ascii_uppercase
-QUESTIONS, ANSWERS, CHOICES = ("question", "prompt", "input", "问题", "题目"), ("answer", "target", "label", "答案"), (
-    "choices", "options", "选项")
+QUESTIONS, ANSWERS, CHOICES = (NAMES[role] for role in ("exam_questions", "exam_answers", "choices"))
 
 
 def recognises(row: Row) -> bool:

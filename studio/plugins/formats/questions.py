@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from studio.plugins.formats import Unusable, words
-from studio.plugins.formats._cells import ANSWERS, INSTRUCTIONS, Row, first, is_text, kept
+from studio.plugins.formats._cells import ANSWERS, NAMES, Row, first, is_text, kept
 from studio.sample import Message, Sample
 
 ORDER = 60
 KIND = "chat"
 COLUMNS = ("prompt", "response")
 TURNS, REFERENCE, NUMBER = "turns", "reference", "question_id"
-NAMES = (TURNS, *INSTRUCTIONS, "prompt", "question", "query", "问题", "text")
+ASKED = NAMES["benchmark_questions"]
 
 
 def recognises(row: Row) -> bool:
     """Whether the row has a list of questions, or a question without an answer."""
     if isinstance(row.get(TURNS), list):
         return all(isinstance(one, str) for one in row[TURNS])
-    names = NAMES if NUMBER in row else NAMES[:-1]
+    names = ASKED if NUMBER in row else ASKED[:-1]
     asked = first(names, row)
     return asked is not None and is_text(row[asked]) and first(ANSWERS, row) is None
 
 
 def columns_of(row: Row) -> dict[str, str]:
     """The column of the question and that of the references."""
-    return kept({"prompt": first(NAMES, row), "response": first([REFERENCE], row)})
+    return kept({"prompt": first(ASKED, row), "response": first([REFERENCE], row)})
 
 
 def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row], Sample]:
@@ -34,7 +34,7 @@ def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row
     def read(row: Row) -> Sample:
         if type(row) is not dict:
             raise Unusable("not_an_object")
-        questions = _each(row.get(columns.get("prompt") or first(NAMES, row) or ""))
+        questions = _each(row.get(columns.get("prompt") or first(ASKED, row) or ""))
         answers = _each(row.get(columns.get("response") or ("" if columns else REFERENCE)))
         if not questions or not all(question.strip() for question in questions):
             raise Unusable("no_question")

@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from studio.plugins.formats import Unusable, words
-from studio.plugins.formats._cells import Row, first, kept
+from studio.plugins.formats._cells import NAMES, Row, first, kept
 from studio.sample import Sample
 
 ORDER = 80
 KIND = "text"
 COLUMNS = ("prompt",)
-NAMES = ("text", "raw_content", "content", "文本")
+TEXTS = NAMES["texts"]
 
 
 def recognises(row: Row) -> bool:
     """Whether the row has a column of text."""
-    return isinstance(row.get(first(NAMES, row) or ""), str)
+    return isinstance(row.get(first(TEXTS, row) or ""), str)
 
 
 def columns_of(row: Row) -> dict[str, str]:
     """The column of the text, under the role that the older catalogues give it."""
-    return kept({"prompt": first(NAMES, row)})
+    return kept({"prompt": first(TEXTS, row)})
 
 
 def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row], Sample]:
@@ -32,7 +32,7 @@ def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row
     def read(row: Row) -> Sample:
         if type(row) is not dict:
             raise Unusable("not_an_object")
-        text = words(row.get(said or first(NAMES, row) or ""))
+        text = words(row.get(said or first(TEXTS, row) or ""))
         if not text.strip():
             raise Unusable("no_text")
         return Sample((), text=text)

@@ -8,7 +8,7 @@ from studio.plugins.formats import Unusable, words
 from studio.plugins.formats._cells import Row, first
 from studio.plugins.formats._dialogue import is_dialogue, turns_in
 from studio.plugins.formats._turns import in_order
-from studio.plugins.formats.text import NAMES, columns_of
+from studio.plugins.formats.text import TEXTS, columns_of
 from studio.sample import Sample
 
 __all__ = ["COLUMNS", "KIND", "ORDER", "columns_of", "reader", "recognises"]
@@ -19,7 +19,7 @@ COLUMNS = ("prompt",)
 
 def recognises(row: Row) -> bool:
     """Whether the row's text is a question and at least one answer."""
-    text = row.get(first(NAMES, row) or "")
+    text = row.get(first(TEXTS, row) or "")
     return isinstance(text, str) and is_dialogue(text, turns=2)
 
 
@@ -30,7 +30,7 @@ def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row
     def read(row: Row) -> Sample:
         if type(row) is not dict:
             raise Unusable("not_an_object")
-        text = words(row.get(said or first(NAMES, row) or ""))
+        text = words(row.get(said or first(TEXTS, row) or ""))
         if not text.strip():
             raise Unusable("no_text")
         return Sample(in_order(turns_in(text)))
