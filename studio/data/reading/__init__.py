@@ -59,7 +59,8 @@ def numbered(source: Path | Source, at: At | None = None, broken: Broken | None 
             stream.check_unchanged()
             raise
         stream.check_unchanged()
-        told.here()
+        if at:
+            at(source.size)  # what read the characters may have closed the stream when it was done
 
 
 def _rows(stream: Stream, facts: Facts, told: Told) -> Iterator[tuple[int, Any]]:
