@@ -27,7 +27,7 @@ def right_over_wrong(rng: random.Random, chinese: bool) -> Row:
     """A sum with its result, against the same sum with a result that is a little off."""
     while True:
         task = arithmetic.problem(rng, rng.choice("+-"))
-        if not task.held_out:
+        if not arithmetic.is_held_out(task):
             break
     off = int(task.result) + rng.choice([-10, -2, -1, 1, 2, 10])
     return compared(arithmetic.ask(rng, task, chinese), task.equation.rpartition("=")[0] + f"={off}")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from decimal import Decimal
 
-Row = dict[str, str]
+from studio.data.make.phrases import Row, bucket, row
+
+__all__ = ["Row", "bucket", "pair_is_held_out", "prompt_is_held_out", "row"]
 
 FACTS_BELOW = 21  # sums and products of two smaller whole numbers are facts to know by heart: always in training
 ONE_PAIR_IN = 12
 ONE_PROMPT_IN = 12
-
-
-def bucket(text: str, buckets: int) -> int:
-    """A number below `buckets` that depends on the text alone: the same on every machine and Python."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % buckets
 
 
 def pair_is_held_out(left: str, right: str) -> bool:
@@ -26,8 +22,3 @@ def pair_is_held_out(left: str, right: str) -> bool:
 def prompt_is_held_out(row: Row) -> bool:
     """True for about one prompt in twelve, by its words."""
     return bucket(row["instruction"] + "\n" + row["input"], ONE_PROMPT_IN) == 0
-
-
-def row(instruction: str, output: str, given: str = "") -> Row:
-    """One row in alpaca's columns."""
-    return {"instruction": instruction, "input": given, "output": output}
