@@ -37,7 +37,7 @@ def recognise(rows: Sequence[Any]) -> Recognised:
     name, count = votes.most_common(1)[0]
     module = plugin("formats", name)
     alike = [row for row in objects if _format(row) == name]
-    columns = {}
+    columns: dict[str, str] = {}
     for row in alike:
         columns = {**_columns(module, row), **columns}
     is_sure = getattr(module, "is_sure", lambda row: True)

@@ -44,7 +44,7 @@ def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row
     def read(row: Row) -> Sample:
         if type(row) is not dict:
             raise Unusable("not_an_object")
-        sample = read_alpaca(_unfolded(row, nested) if nested in row else row)
+        sample = read_alpaca(_unfolded(row, columns) if nested in row else row)
         asked = sample.messages[-2]
         if not is_dialogue(asked.content):
             return sample
@@ -56,15 +56,23 @@ def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row
     return read
 
 
-def _unfolded(row: Row, nested: str) -> dict[str, Any]:
+def each(row: Row, columns: Mapping[str, str] = alpaca.WITHOUT) -> list[dict[str, Any]]:
+    """A seed task as one row an instance; raises Unusable when the instances are no rows."""
+    nested = columns.get(INSTANCES) or INSTANCES
     instances = row[nested]
     if not isinstance(instances, list) or not all(isinstance(one, dict) for one in instances):
         raise Unusable("wrong_type")
-    if not instances:
+    rest = {name: value for name, value in row.items() if name != nested}
+    return [{**rest, **one} for one in instances]
+
+
+def _unfolded(row: Row, columns: Mapping[str, str]) -> dict[str, Any]:
+    found = each(row, columns)
+    if not found:
         raise Unusable("empty_answer")
-    if len(instances) > 1:
+    if len(found) > 1:
         raise Unusable("several_instances")
-    return {**{name: value for name, value in row.items() if name != nested}, **instances[0]}
+    return found[0]
 
 
 def write(sample: Sample) -> dict[str, Any]:
