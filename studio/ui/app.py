@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from studio.data import incoming
 from studio.errors import InputError
 from studio.texts import say
 from studio.ui.first_page import ASSETS, FirstPage
@@ -38,6 +40,7 @@ def application(
     """The whole web application: our guard in front of our first page in front of Gradio."""
     from fastapi import FastAPI
 
+    os.environ["GRADIO_TEMP_DIR"] = str(incoming.uploads(workspace))
     page = Page(workspace, lang or "en")
     page.blocks.queue(default_concurrency_limit=16, max_size=512)
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -52,6 +55,7 @@ def application(
         pwa=False,
         ssr_mode=False,
         mcp_server=False,
+        max_file_size=incoming.MOST_BYTES,
         theme=theme(),
         favicon_path=str(ASSETS / "mark.svg"),
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},

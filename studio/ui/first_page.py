@@ -103,10 +103,11 @@ def head(lang: str) -> str:
 @cache
 def assets() -> dict[str, tuple[bytes, bytes]]:
     """Body and type of every asset by a name that changes with its content."""
-    sheet = stylesheet() + (ASSETS / "page.css").read_text(encoding="utf-8")
+    sheet = stylesheet() + "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "data.css"))
+    script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.js", "view.js"))
     found = (
         ("page", ".css", sheet.encode(), b"text/css; charset=utf-8"),
-        ("script", ".js", (ASSETS / "page.js").read_bytes(), b"text/javascript; charset=utf-8"),
+        ("script", ".js", script.encode(), b"text/javascript; charset=utf-8"),
         ("mark", ".svg", (ASSETS / "mark.svg").read_bytes(), b"image/svg+xml"),
     )
     return {f"{name}-{hashlib.sha256(body).hexdigest()[:10]}{end}": (body, kind) for name, end, body, kind in found}

@@ -15,7 +15,7 @@ def text(value: Any) -> Html:
     return value if isinstance(value, Html) else Html(escape(str(value)))
 
 
-def tag(name: str, *inside: Any, **attributes: Any) -> Html:
+def tag(name: str, /, *inside: Any, **attributes: Any) -> Html:
     """An element; `class_` is class, `data_run` is data-run, None and False leave an attribute out."""
     written = "".join(
         _attribute(key, value) for key, value in attributes.items() if value is not None and value is not False

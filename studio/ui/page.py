@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,12 +16,14 @@ from studio.ui.first_page import ASSETS
 from studio.ui.form import Form, read
 from studio.ui.localize import Words
 from studio.ui.markup import Html, tag
-from studio.ui.tabs.runs import RunsTab, sorted_by
+from studio.ui.tabs.data.place import Place
+from studio.ui.tabs.data.tab import DataTab
+from studio.ui.tabs.runs import RunsTab
 from studio.ui.tabs.train import TrainTab, pulse
 from studio.workspace import Workspace
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_TABS = ("train", "runs")
+_TABS = ("train", "data", "runs")
 
 # The page's script calls `studio.go({tab, run})` for links, for back and forward, and says when the page is hidden.
 _BRIDGE = """
@@ -45,6 +48,8 @@ class Page:
                     gr.Tab, {"label": "page.tabs.train"}, id="train", elem_id="tab-train"
                 ) as self.train_tab:
                     self.train = TrainTab(self.desk, self.words, self.form)
+                with self.words(gr.Tab, {"label": "page.tabs.data"}, id="data", elem_id="tab-data") as self.data_tab:
+                    self.data = DataTab(self.desk, self.words, self.form)
                 with self.words(gr.Tab, {"label": "page.tabs.runs"}, id="runs", elem_id="tab-runs") as self.runs_tab:
                     self.runs = RunsTab(self.desk, self.words, self.form)
             self._put_hidden()
@@ -89,21 +94,22 @@ class Page:
         self._connect_words()
         self._connect_form()
         self._connect_live()
-        self._connect_runs()
+        self.runs.connect(self)
         self._connect_routes()
+        self.data.connect(self)
 
     # -- words
 
     def _connect_words(self) -> None:
-        relabelled = self.lang.input(
+        self.relabelled = self.lang.input(
             self._relabel,
             [self.lang],
             [*self.words.components, self.spoken],
             **_QUIET,
             js="lang => (window.studio && studio.speak(lang), [lang])",
         )
-        self._look_after(relabelled)
-        relabelled.then(self._redraw, *self._all_live, **_QUIET)
+        self.look_after(self.relabelled)
+        self.relabelled.then(self._redraw, *self._all_live, **_QUIET)
 
     def _relabel(self, lang: str) -> list[Any]:
         return [*self.words.again(lang), lang]
@@ -132,7 +138,7 @@ class Page:
         )
         loaded = [*form.inputs, *train.judged, self.kept]
         train.load.upload(train.read_yaml, [self.lang, train.load], loaded, **_QUIET)
-        self._look_after(train.reset.click(lambda: form.fill({}), None, form.inputs, **_QUIET))
+        self.look_after(train.reset.click(lambda: form.fill({}), None, form.inputs, **_QUIET))
         begun = train.start.click(
             train.begin,
             [self.lang, *form.inputs],
@@ -146,10 +152,10 @@ class Page:
         )
         shown.then(None, [train.shown], None, js="run => window.studio && studio.started(run)", **_QUIET)
         further = gr.on([train.panel.further.click], train.further, [train.shown], form.inputs, **_QUIET)
-        self._look_after(further)
+        self.look_after(further)
         further.then(None, None, None, js="() => window.studio && studio.to('arg-model_name_or_path')", **_QUIET)
 
-    def _look_after(self, event: Any) -> Any:
+    def look_after(self, event: Any) -> Any:
         """Chain a look at the form behind an event that has filled it."""
         return event.then(self._edited, [self.lang, *self.form.inputs], [*self.train.judged, self.kept], **_QUIET)
 
@@ -219,57 +225,11 @@ class Page:
         fresh = [gr.skip(), gr.skip(), gr.skip()] if now == beat else [now, str(now), gr.update(value=_pace(now))]
         return [*live, *list_, *fresh]
 
-    # -- the list of runs
-
-    def _connect_runs(self) -> None:
-        runs, form = self.runs, self.form
-        runs.table.select(self._picked, [runs.opened, runs.sort], [runs.opened, runs.sort], **_QUIET).then(
-            *self._refreshed, **_QUIET
-        )
-        runs.search.change(*self._refreshed, trigger_mode="always_last", **_QUIET)
-        runs.opened.change(None, [runs.opened], None, js="run => window.studio && studio.opened(run)", **_QUIET)
-        outputs = [*runs.panel.outputs, runs.panel.said]
-        runs.panel.stop.click(runs.ask_stop, [self.lang, runs.opened], outputs, **_QUIET)
-        runs.panel.resume.click(runs.resume, [self.lang, runs.opened], outputs, **_QUIET)
-        rename = gr.on(
-            [runs.rename.click, runs.name.submit],
-            runs.renamed,
-            [self.lang, runs.opened, runs.name],
-            [runs.opened, runs.panel.said, runs.name],
-            **_QUIET,
-        )
-        removed = runs.remove.click(
-            runs.removed, [self.lang, runs.opened], [runs.opened, runs.panel.said, runs.undo], **_QUIET
-        )
-        undone = runs.undo.select(self._undone, [self.lang], [runs.opened, runs.undo], **_QUIET)
-        closed = runs.close.click(lambda: "", None, [runs.opened], **_QUIET)
-        for event in (rename, removed, undone, closed):
-            event.then(*self._refreshed, **_QUIET)
-        for button, fill in ((runs.duplicate, runs.duplicated), (runs.panel.further, self.train.further)):
-            filled = button.click(fill, [runs.opened], form.inputs, **_QUIET)
-            self._look_after(filled).then(lambda: gr.Tabs(selected="train"), None, [self.tabs], **_QUIET)
-
-    @property
-    def _refreshed(self) -> tuple[Any, list[Any], list[Any]]:
-        runs = self.runs
-        return (
-            runs.refresh,
-            [self.lang, runs.search, runs.sort, runs.opened, runs.listed, runs.panel.seen],
-            runs.outputs,
-        )
-
-    def _picked(self, opened: str, sort: str, event: gr.EventData) -> list[Any]:
-        said = event._data or {}
-        return [said.get("run") or opened, sorted_by(said["sort"], sort) if said.get("sort") else sort]
-
-    def _undone(self, lang: str, event: gr.EventData) -> list[Any]:
-        return self.runs.restored(lang, (event._data or {}).get("undo", ""))
-
     # -- addresses, back and forward, hidden pages
 
     def _connect_routes(self) -> None:
         runs, train = self.runs, self.train
-        for name, tab in (("train", self.train_tab), ("runs", self.runs_tab)):
+        for name, tab in (("train", self.train_tab), ("data", self.data_tab), ("runs", self.runs_tab)):
             selected = tab.select(
                 lambda name=name: name,
                 None,
@@ -278,38 +238,44 @@ class Page:
                 js=f"() => {{ window.studio && studio.selected('{name}'); return []; }}",
             )
             if name == "runs":
-                selected.then(*self._refreshed, **_QUIET)
-        place = [self.tabs, self.tab, train.shown, runs.opened]
-        gone = self.bridge.select(self._go, [train.shown, runs.opened], place, **_QUIET)
-        gone.then(self._redraw, *self._all_live, **_QUIET)
+                selected.then(*runs.refreshed(self), **_QUIET)
+        stood = [train.shown, runs.opened, self.data.place]
+        place = [self.tabs, self.tab, *stood]
+        self.gone = self.bridge.select(self._go, stood, place, **_QUIET)
+        self.gone.then(self._redraw, *self._all_live, **_QUIET)
         self.bridge.blur(None, None, [self.clock], js="() => ({__type__: 'update', active: false})", **_QUIET)
         self.bridge.focus(None, None, [self.clock], js="() => ({__type__: 'update', active: true})", **_QUIET)
-        loaded = self.blocks.load(
+        self.loaded = self.blocks.load(
             self._arrive,
             [self.route, self.kept],
             [*place, *self.form.inputs],
             **_QUIET,
             js="(route, kept) => [window.studio ? studio.first : location.search, kept]",
         )
-        self._look_after(loaded)
-        drawn = loaded.then(self._redraw, *self._all_live, **_QUIET)
+        self.look_after(self.loaded)
+        drawn = self.loaded.then(self._redraw, *self._all_live, **_QUIET)
         drawn.then(None, None, None, js="() => window.studio && studio.arrived()", **_QUIET)
 
-    def _go(self, shown: str, opened: str, event: gr.EventData) -> list[Any]:
-        said = event._data or {}
-        return self._place(said.get("tab", ""), said.get("run", ""), shown, opened)
+    def _go(self, shown: str, opened: str, stood: Place, event: gr.EventData) -> list[Any]:
+        return self._place(event._data or {}, shown, opened, stood)
 
-    def _place(self, tab: str, run: str, shown: str, opened: str) -> list[Any]:
-        """(tabs, tab, run shown live, run opened) for an address."""
+    def _place(self, asked: Mapping[str, str], shown: str, opened: str, stood: Place) -> list[Any]:
+        """(tabs, tab, run shown live, run opened, place in Data) for an address."""
+        tab, run = asked.get("tab", ""), asked.get("run", "")
         tab = tab if tab in _TABS else "runs" if run else "train"
-        shown, opened = (run or shown, opened) if tab == "train" else (shown, run)
-        return [gr.Tabs(selected=tab), tab, shown, opened]
+        if tab == "data":
+            stood = stood.to(asked.get("set", ""), asked.get("part", ""))
+        elif tab == "train":
+            shown = run or shown
+        else:
+            opened = run
+        return [gr.Tabs(selected=tab), tab, shown, opened, stood]
 
     def _arrive(self, route: str, kept: Any) -> list[Any]:
         """The place that the address names, and the form as this person left it."""
         asked = {name: found[0] for name, found in parse_qs((route or "").lstrip("?")).items()}
         live = self.desk.live()
-        place = self._place(asked.get("tab", ""), asked.get("run", ""), live[0].name if live else "", "")
+        place = self._place(asked, live[0].name if live else "", "", Place())
         draft = {name: value for name, value in kept.items() if name in ARGUMENTS} if isinstance(kept, dict) else {}
         fields = self.form.fill(draft) if draft else [gr.skip()] * len(self.form.inputs)
         return [*place, *fields]

@@ -16,7 +16,7 @@ from studio.workspace import Workspace
 
 def handlers() -> list[int]:
     """The numbers of the events; the page is small enough to count them once more here."""
-    return list(range(80))
+    return list(range(110))
 
 
 def given(fn: Any) -> list[Any]:
@@ -30,8 +30,10 @@ def test_a_handler_fills_its_outputs(page: Page, number: int) -> None:
     if fn is None or fn.fn is None or number not in page.blocks.fns:
         return
     values = given(fn)
-    if "event" in inspect.signature(fn.fn).parameters:
-        values.append(SimpleNamespace(_data={"run": "", "sort": "name", "undo": "", "tab": "runs"}))
+    parameters = list(inspect.signature(fn.fn).parameters)
+    if "event" in parameters:
+        event = SimpleNamespace(_data={"run": "", "sort": "name", "undo": "", "tab": "runs"})
+        values.insert(parameters.index("event"), event)
     if fn.fn == page.train.begin:
         values[1 + list(page.form.widgets).index("learning_rate")] = "abc"
         values = ["en", *[page.form.widgets[name].value if name != "learning_rate" else "abc" for name in _order(page)]]

@@ -53,12 +53,16 @@
   }
   studio.figure = (element, props, watch) => {
     const place = element.querySelector('.drawing');
-    const holder = element.closest('.figure');
+    studio.plot(place, props.value);
+    watch('value', () => studio.plot(place, props.value));
+  };
+  studio.plot = (place, value) => {
+    if (place.figure) { place.figure.value = value; draw(place); return; }
+    const holder = place.closest('.figure');
     const name = holder ? holder.id.slice(7) : '';
     const before = figures.get(name) && figures.get(name).figure;
-    place.figure = { value: props.value, log: before ? before.log : false, whole: 0 };
+    place.figure = { value, log: before ? before.log : false, whole: 0 };
     figures.set(name, place);
-    watch('value', () => { place.figure.value = props.value; draw(place); });
     new ResizeObserver(() => {
       if (!place.offsetWidth) return;
       if (place.classList.contains('js-plotly-plot')) window.Plotly.Plots.resize(place); else draw(place);
@@ -119,23 +123,26 @@
   };
   const later = () => { if (!marking) { marking = true; requestAnimationFrame(mark); } };
 
-  /* ---- addresses: ?tab=…&run=…, back and forward, links that open a run without loading the page again */
-  const place = () => { const query = new URLSearchParams(location.search); return { tab: query.get('tab') || '', run: query.get('run') || '' }; };
-  const address = ({ tab, run }) => { const query = new URLSearchParams(); if (tab) query.set('tab', tab); if (run) query.set('run', run); return `?${query}`; };
+  /* ---- addresses: ?tab=…&run=…&set=…, back and forward, links that open a run without loading the page again */
+  const WORDS = ['tab', 'run', 'set', 'part'];
+  const place = () => { const query = new URLSearchParams(location.search); return Object.fromEntries(WORDS.map(word => [word, query.get(word) || ''])); };
+  const address = next => { const query = new URLSearchParams(); for (const word of WORDS) if (next[word]) query.set(word, next[word]); return `?${query}`; };
   const went = next => { if (address(next) !== address(place())) history.pushState(null, '', address(next)); };
-  const shown = { train: '', runs: '' };
+  const shown = { train: {}, runs: {}, data: { part: 'bring' } };
   let moving = true; // until the page stands where its address says
   studio.first = location.search;
   studio.arrived = () => { moving = false; };
   const go = next => { moving = true; setTimeout(() => { moving = false; }, 1500); if (studio.go) studio.go(next); };
-  studio.selected = tab => { if (!moving) went({ tab, run: shown[tab] }); };
-  studio.opened = run => { shown.runs = run; if (!moving) went({ tab: 'runs', run }); };
-  studio.started = run => { shown.train = run; if (run && place().tab !== 'runs') { went({ tab: 'train', run }); } if (run) studio.to('live'); };
+  studio.selected = tab => { if (!moving) went({ tab, ...shown[tab] }); };
+  studio.opened = run => { shown.runs = { run }; if (!moving) went({ tab: 'runs', run }); };
+  studio.stood = where => { shown.data = where; if (!moving && place().tab === 'data') went({ tab: 'data', ...where }); };
+  studio.started = run => { shown.train = { run }; if (run && place().tab !== 'runs') { went({ tab: 'train', run }); } if (run) studio.to('live'); };
   studio.to = id => { const element = document.getElementById(id);
     if (element) element.scrollIntoView({ block: 'nearest', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' }); };
   addEventListener('popstate', () => go(place()));
   const first = place();
-  if (first.run) shown[first.tab === 'train' ? 'train' : 'runs'] = first.run;
+  if (first.run) shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
+  if (first.tab === 'data') shown.data = { set: first.set, part: first.part };
 
   studio.busy = id => { each('button.busy', button => button.classList.remove('busy')); if (id) document.getElementById(id).classList.add('busy'); };
 
@@ -149,7 +156,7 @@
     else if ((found = at('[data-save]'))) offer(URL.createObjectURL(new Blob([document.getElementById(`text-${found.dataset.of}`).textContent], { type: 'text/yaml' })), found.dataset.save);
     else if (at('[data-theme-switch]')) { keep('studio-theme', dark() ? 'light' : 'dark'); paint(); }
     else if ((found = at('a[data-field]')) && plain) { event.preventDefault(); reveal(found.dataset.field); }
-    else if ((found = at('a[data-run]')) && plain && studio.go) { event.preventDefault(); const next = { tab: 'runs', run: found.dataset.run }; shown.runs = next.run; went(next); go(next); }
+    else if ((found = at('a[data-run]')) && plain && studio.go) { event.preventDefault(); const next = { tab: 'runs', run: found.dataset.run }; shown.runs = { run: next.run }; went(next); go(next); }
   });
   const reveal = name => {
     const field = document.getElementById(`arg-${name}`);

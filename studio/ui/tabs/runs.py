@@ -18,6 +18,8 @@ from studio.ui.markup import Html, tag
 from studio.ui.run_panel import RunPanel
 from studio.ui.tabs.train import acted
 
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
 # Clicks on a row or a column's head become events that carry the run's or the column's name.
 _CLICKS = """
 element.addEventListener('click', event => {
@@ -109,6 +111,42 @@ class RunsTab:
         fresh = [gr.skip(), gr.skip()] if table == listed else [table, str(table)]
         return [*fresh, *self._opened(lang, opened, seen)]
 
+    def connect(self, page: Any) -> None:
+        """Which event calls which handler."""
+        self.table.select(_picked, [self.opened, self.sort], [self.opened, self.sort], **_QUIET).then(
+            *self.refreshed(page), **_QUIET
+        )
+        self.search.change(*self.refreshed(page), trigger_mode="always_last", **_QUIET)
+        self.opened.change(None, [self.opened], None, js="run => window.studio && studio.opened(run)", **_QUIET)
+        outputs = [*self.panel.outputs, self.panel.said]
+        self.panel.stop.click(self.ask_stop, [page.lang, self.opened], outputs, **_QUIET)
+        self.panel.resume.click(self.resume, [page.lang, self.opened], outputs, **_QUIET)
+        rename = gr.on(
+            [self.rename.click, self.name.submit],
+            self.renamed,
+            [page.lang, self.opened, self.name],
+            [self.opened, self.panel.said, self.name],
+            **_QUIET,
+        )
+        removed = self.remove.click(
+            self.removed, [page.lang, self.opened], [self.opened, self.panel.said, self.undo], **_QUIET
+        )
+        undone = self.undo.select(self._undone, [page.lang], [self.opened, self.undo], **_QUIET)
+        closed = self.close.click(lambda: "", None, [self.opened], **_QUIET)
+        for event in (rename, removed, undone, closed):
+            event.then(*self.refreshed(page), **_QUIET)
+        for button, fill in ((self.duplicate, self.duplicated), (self.panel.further, page.train.further)):
+            filled = button.click(fill, [self.opened], self.form.inputs, **_QUIET)
+            page.look_after(filled).then(lambda: gr.Tabs(selected="train"), None, [page.tabs], **_QUIET)
+
+    def refreshed(self, page: Any) -> tuple[Any, list[Any], list[Any]]:
+        """The handler of a look at the list, with its inputs and outputs."""
+        held = [page.lang, self.search, self.sort, self.opened, self.listed, self.panel.seen]
+        return self.refresh, held, self.outputs
+
+    def _undone(self, lang: str, event: gr.EventData) -> list[Any]:
+        return self.restored(lang, (event._data or {}).get("undo", ""))
+
     def _opened(self, lang: str, name: str, seen: Any) -> list[Any]:
         glimpse = self.desk.look(name)
         panel = self.panel.show(glimpse, lang, seen)
@@ -163,6 +201,12 @@ class RunsTab:
 
 def _problem(error: StudioError, lang: str) -> Html:
     return tag("p", of_error(lang, error), class_="problem", role="alert")
+
+
+def _picked(opened: str, sort: str, event: gr.EventData) -> list[Any]:
+    """(opened, sort) after a press on a row or on a column's head."""
+    said = event._data or {}
+    return [said.get("run") or opened, sorted_by(said["sort"], sort) if said.get("sort") else sort]
 
 
 def sorted_by(column: str, now: str) -> str:

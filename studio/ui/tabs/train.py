@@ -69,6 +69,8 @@ class TrainTab:
             with gr.Row(elem_classes=["fields"]):
                 for name in names:
                     form.add(name, offered=self.desk.datasets if name == "dataset" else None)
+            if "dataset" in names:
+                self.see = words(gr.Button, {"value": "page.form.see"}, size="sm", elem_id="see-trained")
         form.basics()
         form.advanced(eval_dataset=self.desk.datasets)
 

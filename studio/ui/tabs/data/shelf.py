@@ -1,0 +1,135 @@
+"""The list of sets: name, rows, format, whether it stands on this disk; searched, the opened one marked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from studio.data import catalogue
+from studio.errors import StudioError
+from studio.texts.errors import of_error
+from studio.ui import amounts
+from studio.ui.markup import Html, join, tag
+from studio.ui.tabs.data import controls
+from studio.ui.tabs.data.place import FREE, Place
+from studio.ui.tabs.data.visit import Visit
+
+_MOST_LISTED = 200
+_COUNTING_SECONDS = 0.15
+_MOST_COUNTED_BYTES = 30_000_000
+
+
+def draw(visit: Visit) -> Html:
+    """Ways in, a search, and every set that matches."""
+    asked = str(visit.place.of("shelf").get("query", ""))
+    ways = [
+        controls.button(
+            visit.say(f"parts.{part}"),
+            "part",
+            to=part,
+            kind="wide",
+            title=visit.say(f"ways.{part}"),
+            current="" if visit.place.set or visit.place.part != part else "page",
+        )
+        for part in FREE
+    ]
+    search = controls.field(
+        "query",
+        asked,
+        kind="search",
+        hint=visit.say("shelf.search"),
+        name_for=visit.say("shelf.search"),
+        typed="find",
+        id="data-search",
+    )
+    return join(
+        tag("div", *ways, class_="ways"), tag("div", search, data_form=True, class_="finding"), _sets(visit, asked)
+    )
+
+
+def find(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Only the sets whose name or format holds the words."""
+    return visit.place.keep("shelf", query=str(said.get("value", ""))[:200])
+
+
+ACTIONS = {"find": find}
+
+
+def _sets(visit: Visit, asked: str) -> Html:
+    try:
+        entries = catalogue.Catalogue(visit.desk.workspace).entries()
+    except StudioError as error:
+        return controls.problem(of_error(visit.lang, error))
+    words = asked.lower().split()
+    found = [one for one in entries if all(word in f"{one.name} {one.formatting or ''}".lower() for word in words)]
+    if not found:
+        return controls.note(visit.say("shelf.no_match", query=asked) if entries else visit.say("shelf.empty"))
+    until = time.monotonic() + _COUNTING_SECONDS
+    own = [_line(visit, one, until) for one in found[:_MOST_LISTED] if not one.shipped]
+    shipped = [_line(visit, one, until) for one in found[:_MOST_LISTED] if one.shipped]
+    more = len(found) - _MOST_LISTED
+    return tag(
+        "nav",
+        *own,
+        tag("h3", visit.say("shelf.shipped")) if shipped and own else None,
+        *shipped,
+        controls.note(visit.say("shelf.more", count=amounts.count(more))) if more > 0 else None,
+        aria_label=visit.say("shelf.title"),
+        class_="shelf",
+        tabindex="-1",
+    )
+
+
+def _line(visit: Visit, entry: catalogue.Entry, until: float) -> Html:
+    is_open = entry.name == visit.place.name or entry.name == visit.place.set
+    return tag(
+        "button",
+        tag("span", entry.name, class_="name"),
+        tag("small", _facts(visit, entry, until)),
+        type="button",
+        data_do="open",
+        data_to=entry.name,
+        data_key=f"set-{entry.name}",
+        aria_current="page" if is_open else None,
+        title=entry.name,
+    )
+
+
+def _facts(visit: Visit, entry: catalogue.Entry, until: float) -> Html:
+    if entry.path is None:
+        return tag("span", visit.say("shelf.remote"), class_="quiet")
+    try:
+        size = _size(entry.path)
+        rows = _rows(entry, size, until)
+    except OSError:
+        return tag("span", visit.say("shelf.missing"), class_="problem")
+    except StudioError:
+        return tag("span", visit.say("shelf.broken"), class_="problem")
+    said = visit.say("amount.rows", count=amounts.count(rows)) if rows is not None else amounts.size(size)
+    kind = visit.say("amount.pairs") if entry.ranking else None
+    return tag("span", " · ".join(part for part in (said, kind) if part), class_="quiet")
+
+
+def _size(path: Path) -> int:
+    if path.is_dir():
+        return sum(one.stat().st_size for one in path.iterdir() if one.is_file())
+    return path.stat().st_size
+
+
+def _rows(entry: catalogue.Entry, size: int, until: float) -> int | None:
+    """How many rows, if that is remembered or quickly counted."""
+    assert entry.path is not None
+    key = (str(entry.path), size, entry.path.stat().st_mtime_ns)
+    if key in _COUNTED:
+        return _COUNTED[key]
+    if size > _MOST_COUNTED_BYTES or time.monotonic() > until:
+        return None
+    if len(_COUNTED) > 4000:
+        _COUNTED.clear()
+    _COUNTED[key] = catalogue.count_rows(entry)
+    return _COUNTED[key]
+
+
+_COUNTED: dict[tuple[str, int, int], int] = {}

@@ -1,0 +1,135 @@
+"""The Data tab's components and the way of every press: a message makes a new Place, a Place is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from studio.errors import StudioError
+from studio.specs.train import ARGUMENTS
+from studio.ui.desk import Desk
+from studio.ui.form import Form
+from studio.ui.localize import Words
+from studio.ui.tabs.data import opened, shelf
+from studio.ui.tabs.data.parts import PARTS, draw
+from studio.ui.tabs.data.place import FREE, OF_A_SET, Place
+from studio.ui.tabs.data.visit import READING, Visit
+from studio.ui.widgets import LEFT_OUT, typed
+
+# What a press can put into the Train form.
+GIVEN = ("dataset", "cutoff_len", "template")
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
+_LIVE = "window.studio && studio.view(element, props, watch, trigger);"
+
+
+class DataTab:
+    """Two live views (the list, the opened part) and the place of the person who looks at them."""
+
+    def __init__(self, desk: Desk, words: Words, form: Form) -> None:
+        self.desk, self.words, self.form = desk, words, form
+        with gr.Row(elem_classes=["data"], elem_id="data"):
+            self.shelf = _view("data-list", "sets")
+            self.body = _view("data-body", "part")
+        self.place = gr.State(Place())
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `show` and `act` update."""
+        return [self.shelf, self.body, self.place]
+
+    @property
+    def reading(self) -> list[Any]:
+        """The form's fields that decide what the model is shown."""
+        return [self.form.widgets[name] for name in READING]
+
+    @property
+    def given(self) -> list[Any]:
+        """The form's fields that a press here can fill."""
+        return [self.form.widgets[name] for name in GIVEN]
+
+    def connect(self, page: Any) -> None:
+        """Which event calls which handler; the list and the part are drawn when the tab comes into sight."""
+        held = [page.lang, self.place, *self.reading]
+        acted = self.body.select(self.act, held, self.outputs, **_QUIET)
+        given = self.body.submit(self.give, [page.lang, self.place], [*self.given, page.tabs], **_QUIET)
+        page.look_after(given)
+        for event in (acted, given):
+            event.then(None, None, None, js="() => window.studio && studio.answered()", **_QUIET)
+        page.data_tab.select(self.show, held, self.outputs, **_QUIET)
+        for event in (page.relabelled, page.gone, page.loaded):
+            event.then(self.refresh, [page.tab, *held], self.outputs, **_QUIET)
+        seen = page.train.see.click(self.see, [self.place, self.form.widgets["dataset"]], [self.place], **_QUIET)
+        seen.then(lambda: gr.Tabs(selected="data"), None, [page.tabs], **_QUIET)
+
+    # -- handlers
+
+    def refresh(self, tab: str, lang: str, place: Place, *reading: Any) -> list[Any]:
+        """The tab as it stands, when it is the one in sight."""
+        return self.show(lang, place, *reading) if tab == "data" else [gr.skip()] * len(self.outputs)
+
+    def show(self, lang: str, place: Place, *reading: Any) -> list[Any]:
+        """The tab as it stands."""
+        return self._drawn(self._visit(lang, place, reading))
+
+    def act(self, lang: str, place: Place, event: gr.EventData, *reading: Any) -> list[Any]:
+        """A press: the place that follows from it, drawn; what goes wrong is a sentence there."""
+        said: Mapping[str, Any] = event._data or {}
+        visit = self._visit(lang, place, reading)
+        if said.get("do") != "look":
+            visit = replace(visit, place=replace(place, said={}))
+        try:
+            visit = replace(visit, place=self._next(visit, said))
+        except StudioError as error:
+            visit = replace(visit, place=replace(visit.place, said={"code": error.code, "values": error.values}))
+        return self._drawn(visit)
+
+    def give(self, lang: str, place: Place, event: gr.EventData) -> list[Any]:
+        """(the fields of GIVEN, the tabs): what a press puts into the form, and Train in front when it asks so."""
+        said: Mapping[str, Any] = event._data or {}
+        given = {"dataset": [place.set]} if said.get("do") == "train" and place.set else {}
+        if said.get("do") == "use":
+            given = {name: said[name] for name in GIVEN if name in said}
+        fields = [gr.update(value=given[name]) if name in given else gr.skip() for name in GIVEN]
+        if "dataset" in given:
+            fields[0] = gr.update(value=given["dataset"], choices=self.desk.datasets(lang))
+        return [*fields, gr.Tabs(selected="train") if said.get("do") == "train" else gr.skip()]
+
+    def see(self, place: Place, chosen: Any) -> Place:
+        """The microscope on the first row of the set chosen in the form; the list when none is chosen."""
+        name = chosen[0] if isinstance(chosen, list) and chosen else ""
+        return place.open(name, "seen") if name else place
+
+    # -- inside
+
+    def _visit(self, lang: str, place: Place, held: tuple[Any, ...]) -> Visit:
+        values = {name: typed(ARGUMENTS[name], value) for name, value in zip(READING, held, strict=True)}
+        reading = {name: ARGUMENTS[name].default if value is LEFT_OUT else value for name, value in values.items()}
+        return Visit(lang, self.desk, place, reading)
+
+    def _next(self, visit: Visit, said: Mapping[str, Any]) -> Place:
+        place, do = visit.place, str(said.get("do", ""))
+        if do == "open":
+            return place.open(str(said.get("to", "")), str(said.get("part", "")))
+        if do == "part" and said.get("to") in (*FREE, *(OF_A_SET if place.set else ())):
+            return place.turn(str(said["to"]))
+        if do in shelf.ACTIONS:
+            return shelf.ACTIONS[do](visit, said)
+        act = PARTS[place.part].ACTIONS.get(do)
+        return act(visit, said) if act else place
+
+    def _drawn(self, visit: Visit) -> list[Any]:
+        return [shelf.draw(visit), opened.frame(visit, draw(visit)), visit.place]
+
+
+def _view(name: str, kind: str) -> Any:
+    return gr.HTML(
+        "",
+        html_template='<div class="view"></div>',
+        js_on_load=_LIVE,
+        elem_id=name,
+        elem_classes=[kind],
+        apply_default_css=False,
+    )
