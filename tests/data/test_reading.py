@@ -88,7 +88,8 @@ def test_a_file_of_no_bytes_has_a_kind_and_no_rows(tmp_path, name):
     ("a.json", b"[\xff\xff\xff\xff]", "dataset_encoding"), ("a.parquet", b"PAR2", "dataset_file_type"),
     ("a.txt", "Où était l'été passé à Besançon ? déjà".encode("latin-1"), "dataset_encoding"),
     ("a.doc", b"x", "dataset_file_type"), ("a.csv", b"\xd0\xcf\x11\xe0" + b"\0" * 600, "dataset_file_type"),
-    ("a.parquet", b"PAR1" + b"x" * 20 + b"PAR1", "dataset_broken"), ("a.xlsx", b"PK\x03\x04cut", "dataset_archive_broken"),
+    ("a.parquet", b"PAR1" + b"x" * 20 + b"PAR1", "dataset_broken"),
+    ("a.xlsx", b"PK\x03\x04cut", "dataset_archive_broken"),
 ])
 def test_other_bytes_are_refused(tmp_path, name, content, code):
     with pytest.raises(InputError) as refused:
@@ -146,7 +147,8 @@ def test_what_a_file_is_is_told_from_its_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content", "wanted"), [
-    ("a.txt", "one\ntwo\n", [(1, "one"), (2, "two")]), ("b.txt", "one\ntwo\n\n\nthree", [(1, "one\ntwo"), (5, "three")]),
+    ("a.txt", "one\ntwo\n", [(1, "one"), (2, "two")]),
+    ("b.txt", "one\ntwo\n\n\nthree", [(1, "one\ntwo"), (5, "three")]),
     ("c.md", "# a\n\n```\nx\n\ny\n```\n\nb\n", [(1, "# a"), (3, "```\nx\n\ny\n```"), (9, "b")]),
     ("d.txt", "\r\n一\r\n二\r\n\r\n三", [(2, "一\r\n二"), (5, "三")])])
 def test_running_text_comes_by_paragraphs_or_else_by_lines(tmp_path, name, content, wanted):

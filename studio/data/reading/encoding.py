@@ -9,7 +9,7 @@ from typing import IO, Any
 from studio.errors import InputError
 
 CHUNK = 1 << 20
-SAMPLE = 4 << 20
+SAMPLE = 1 << 20
 SEARCHED = 64 << 20
 # What stands for bytes that are not of the encoding: half a surrogate pair, which no honest text holds.
 MARK = "\udcff"
@@ -17,7 +17,7 @@ _BOMS = {"utf-8-sig": codecs.BOM_UTF8, "utf-32": codecs.BOM_UTF32_LE, "utf-16": 
          "utf-16 ": codecs.BOM_UTF16_BE}
 # Shares of the characters beyond ASCII, and of all of them, that may be wrong. Text of other encodings is wrong nearly
 # everywhere as UTF-8, and half of the time as GB18030.
-_DAMAGED, _MUCH_DAMAGED, _DAMAGED_OF_ALL = 0.05, 0.25, 0.02
+_DAMAGED, _MUCH_DAMAGED, _DAMAGED_OF_ALL = 0.05, 0.5, 0.02
 codecs.register_error("studio.mark", lambda error: (MARK, error.end))  # type: ignore[attr-defined]
 
 

@@ -85,12 +85,15 @@ class _Window:
             try:
                 value = strict.loads(text[start:end])
             except strict.Refused as refused:
-                return self.told.skip(self.line, refused.code, refused.detail)
+                self.told.skip(self.line, refused.code, refused.detail)
+                return None
         if self.damaged and text.find(MARK, start, end) >= 0:
-            return self.told.skip(self.line, "bad_bytes")
-        if self.escaped and _HALVES.search(text, start, end) and not strict.is_whole(value):
-            return self.told.skip(self.line, "half_character")
-        return self.line, value
+            self.told.skip(self.line, "bad_bytes")
+        elif self.escaped and _HALVES.search(text, start, end) and not strict.is_whole(value):
+            self.told.skip(self.line, "half_character")
+        else:
+            return self.line, value
+        return None
 
     def _value(self) -> tuple[Any, int]:
         """The next value and where it ends; the window grows until it is whole."""
