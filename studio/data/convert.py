@@ -132,7 +132,11 @@ class _Job:
     def _spelled(self, sample: Sample) -> bytes:
         row = self.write(sample)
         text = json.dumps(row, ensure_ascii=False)
-        if self.read_back(json.loads(text)) != sample:
+        try:
+            same = self.read_back(json.loads(text)) == sample
+        except Unusable:
+            same = False
+        if not same:
             raise Unusable(LOST_BACK)
         try:
             return text.encode()

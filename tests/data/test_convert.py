@@ -86,7 +86,7 @@ def test_nothing_is_overwritten_and_a_stop_leaves_nothing(tmp_path):
 
 def test_half_a_character_is_kept(tmp_path):
     path = tmp_path / "in.json"
-    path.write_text(r'[{"instruction": "a", "output": "\ud83d"}, {"instruction": "a", "output": "b"}]', encoding="utf-8")
+    path.write_text(r'[{"instruction": "a", "output": "\ud83d"}, {"instruction": "a", "output": "b"}]', "ascii")
     before = samples(path)
     assert samples(convert(Entry("mine", path), "openai", tmp_path / "out.jsonl").path) == [
         one for one in before if isinstance(one, Sample)]
