@@ -44,6 +44,7 @@ def _text(value: Any) -> Any:
 
 
 NameList = Annotated[list[str], BeforeValidator(_split)]
+NumberList = Annotated[list[float], BeforeValidator(_split)]
 Text = Annotated[str, BeforeValidator(_text)]
 
 

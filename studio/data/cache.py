@@ -1,4 +1,4 @@
-"""Tokenised datasets kept on disk: `<cache>/tokens/<key>/` with `rows.arrow` and `counts.json`.
+"""Tokenised datasets kept on disk: a folder a key, with the rows as tokens.py writes them and `counts.json`.
 
 A key's folder is made aside and renamed into place when it is whole, so that two processes that prepare the same
 rows at once never disturb each other. Everything here may be deleted at any time; what a process that was killed has
@@ -17,44 +17,42 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from studio.data.counts import Counts
-from studio.data.tokens import RowWriter, opened
+from studio.data.tokens import RowWriter, Stored
 from studio.errors import WorkError
 
 MOST_KEPT = 40
 MAKING = ".making-"
 _NEWBORN_SECONDS = 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-ROWS, COUNTS = "rows.arrow", "counts.json"
+COUNTS = "counts.json"
 Fill = Callable[[RowWriter], Counts]
 
 
-def tokens(folder: Path, key: str, fill: Fill, write_cache: bool) -> tuple[Any, Counts]:
-    """The Arrow table and counts of a key, from the cache or made by `fill`.
+def tokens(kept: Path, fill: Fill, write_cache: bool, keeps_all: bool = False) -> tuple[Stored, Counts]:
+    """The rows and counts kept in the folder `kept`, or made by `fill`; old folders beside it go unless `keeps_all`.
 
     Raises WorkError cache_not_writable or disk_full; whatever `fill` raises leaves nothing behind.
     """
-    kept = folder / "tokens" / key
-    found = _read(kept)
+    found = read(kept)
     if found is not None:
         return found
     if write_cache:
-        return _make(kept, fill)
+        return _make(kept, fill, keeps_all)
     with tempfile.TemporaryDirectory(prefix="studio-tokens-") as aside:
         return _filled(Path(aside), fill)  # the mapping outlives the file's name
 
 
-def _read(kept: Path) -> tuple[Any, Counts] | None:
+def read(kept: Path) -> tuple[Stored, Counts] | None:
     """What was kept; None when there is nothing or it is damaged."""
     try:
-        counts = Counts(**json.loads((kept / COUNTS).read_text(encoding="utf-8")))
-        table = opened(kept / ROWS)
-    except (OSError, ValueError, TypeError):  # pyarrow.ArrowInvalid is a ValueError
+        counts = Counts.of_plain(json.loads((kept / COUNTS).read_text(encoding="utf-8")))
+        rows = Stored(kept)
+    except (OSError, ValueError, TypeError, LookupError):
         return None
     _touch(kept)
-    return table, counts
+    return rows, counts
 
 
 def _touch(kept: Path) -> None:
@@ -63,7 +61,7 @@ def _touch(kept: Path) -> None:
         os.utime(kept)
 
 
-def _make(kept: Path, fill: Fill) -> tuple[Any, Counts]:
+def _make(kept: Path, fill: Fill, keeps_all: bool) -> tuple[Stored, Counts]:
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(kept.parent)
@@ -73,14 +71,15 @@ def _make(kept: Path, fill: Fill) -> tuple[Any, Counts]:
         raise _refused(kept.parent, error) from error
     try:
         made = _filled(aside, fill)
-        if _read(kept) is None:
+        if read(kept) is None:
             shutil.rmtree(kept, ignore_errors=True)
         try:
             aside.rename(kept)
         except OSError:
-            if _read(kept) is None:  # otherwise another process was first, with the same rows
+            if read(kept) is None:  # otherwise another process was first, with the same rows
                 raise
-        _prune(kept.parent)
+        if not keeps_all:
+            _prune(kept.parent)
         return made
     except OSError as error:
         raise _refused(kept.parent, error) from error
@@ -115,14 +114,14 @@ def _clear_abandoned(folder: Path) -> None:
             os.close(handle)
 
 
-def _filled(folder: Path, fill: Fill) -> tuple[Any, Counts]:
-    writer = RowWriter(folder / ROWS)
+def _filled(folder: Path, fill: Fill) -> tuple[Stored, Counts]:
+    writer = RowWriter(folder)
     try:
         counts = fill(writer)
     finally:
         writer.close()
     (folder / COUNTS).write_text(json.dumps(counts.plain()), encoding="utf-8")
-    return opened(folder / ROWS), counts
+    return Stored(folder), counts
 
 
 def _refused(folder: Path, error: OSError) -> WorkError:

@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from studio.data import reading
+from studio.data import reading, recognise
 from studio.data.catalogue import Entry
 from studio.errors import InputError
-from studio.plugins import kinds, plugin
 from studio.plugins.formats import Unusable
 from studio.sample import Sample
 
 UNRECOGNISED = "unrecognised"
-_LOOKED_AT = 20
+LOOKED_AT = 24
 Reader = Callable[[Any], Sample]
 
 
@@ -36,28 +35,35 @@ Step = tuple[Place, Any, Sample | str]
 def walk(entry: Entry, *, at: Callable[[int], None] | None = None, limit: int | None = None) -> Iterator[Step]:
     """(place, row, Sample or code under `data.skipped`) of every row of an entry, in the order of its files.
 
-    A line that is no row is a step too, with None for the row. `at` is told how many bytes lie behind now and then.
-    Raises InputError: dataset_remote, dataset_formatting, and those of `reading`.
+    A line that is no row is a step too, with None for the row. Each file of a folder is recognised for itself. `at` is
+    told how many bytes lie behind now and then. Raises InputError: dataset_remote, dataset_formatting, and those of
+    `reading`.
     """
     return itertools.islice(_steps(entry, at), limit)
 
 
 def _steps(entry: Entry, at: Callable[[int], None] | None) -> Iterator[Step]:
-    read = _declared(entry)
     number = behind = 0
-    for path in reading.files(path_of(entry)):
-        name = path.name
-        numbered = _numbered(path, None if at is None else lambda place: at(behind + place))  # noqa: B023
-        looked_at = list(itertools.islice(numbered, _LOOKED_AT))
-        understand = read or _recognised([row for _, row in looked_at])
-        for line, row in itertools.chain(looked_at, numbered):
-            yield Place(name, line, number), row, _understood(understand, row)
+    for source in reading.sources(path_of(entry)):
+        name = source.name
+        lines = _lines(source, None if at is None else lambda place: at(behind + place))  # noqa: B023
+        looked_at = list(itertools.islice(lines, LOOKED_AT))
+        understand = recognise.reader(entry, [row for _, row, why in looked_at if why is None])
+        for line, row, why in itertools.chain(looked_at, lines):
+            yield Place(name, line, number), row, why or _understood(understand, row)
             number += 1
-        behind += path.stat().st_size
+        behind += source.size
 
 
-def _numbered(path: Path, at: Callable[[int], None] | None) -> Iterator[tuple[int, Any]]:
-    return enumerate(reading.rows(path, at), 1)
+def _lines(source: reading.Source, at: Callable[[int], None] | None) -> Iterator[tuple[int, Any, str | None]]:
+    """(line, row, None) of every row and (line, None, reason) of every line that is none, in their order."""
+    broken: list[tuple[int, Any, str | None]] = []
+    for line, row in reading.numbered(source, at, lambda line, code, detail: broken.append((line, None, code))):
+        if broken:
+            yield from broken
+            broken.clear()
+        yield line, row, None
+    yield from broken
 
 
 def _understood(understand: Reader | None, row: Any) -> Sample | str:
@@ -74,25 +80,3 @@ def path_of(entry: Entry) -> Path:
     if entry.path is None:
         raise InputError("dataset_remote", name=entry.name, remote=entry.remote or "")
     return entry.path
-
-
-def _declared(entry: Entry) -> Reader | None:
-    """The reading function that the catalogue asks for; None when the rows are to be looked at."""
-    name = entry.formatting
-    if name is None and entry.columns:
-        name = "sharegpt" if "messages" in entry.columns else "alpaca"
-    if name is None:
-        return None
-    if name not in kinds("formats"):
-        raise InputError("dataset_formatting", name=entry.name, value=name, kinds=", ".join(kinds("formats")))
-    return plugin("formats", name).reader(entry.columns, entry.tags)
-
-
-def _recognised(rows: list[Any]) -> Reader | None:
-    """The reading function for what the rows look like; None when they look like nothing known."""
-    for row in rows:
-        if isinstance(row, dict):
-            name = next((kind for kind in kinds("formats") if plugin("formats", kind).recognises(row)), None)
-            if name is not None:
-                return plugin("formats", name).reader({}, {})
-    return None

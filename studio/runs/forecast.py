@@ -11,9 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from studio.data import reading
+from studio.data import mix, reading
 from studio.data.catalogue import Catalogue, Entry, count_rows
 from studio.data.model import ModelFacts, inspect, locate
+from studio.data.prepare import Part, parts
 from studio.plugins import plugin
 from studio.runs import speed
 from studio.specs.auto import resolve
@@ -56,13 +57,15 @@ class Forecast:
 def forecast(spec: Any, workspace: Workspace) -> Forecast:
     """The forecast of a checked spec; raises InputError for data or a model that is not there or not usable."""
     catalogue = Catalogue(workspace, spec.dataset_dir)
-    entries = [catalogue.entry(name) for name in spec.dataset]
-    rows = sum(_rows(spec, entry) for entry in entries)
+    chosen = parts(spec.dataset, catalogue)
+    lengths = [_rows(spec, part) for part in chosen]
+    rows = sum(lengths)
     has_own = bool(spec.eval_dataset) and spec.eval_strategy != "no"
-    eval_rows = sum(_rows(spec, catalogue.entry(name)) for name in spec.eval_dataset) if has_own else \
+    eval_rows = sum(_rows(spec, part) for part in parts(spec.eval_dataset, catalogue)) if has_own else \
         held_out(rows, spec.val_size) if spec.eval_strategy != "no" else 0
-    rows -= 0 if has_own else eval_rows
-    length = _usual_length(spec, entries)
+    share = 1.0 if has_own or not rows else (rows - eval_rows) / rows
+    rows = round(share * mix.expected(lengths, spec.mix_strategy, spec.interleave_probs))
+    length = _usual_length(spec, [part.entry for part in chosen])
     batches = _batches(spec, rows, length)
     plan = schedule(spec, batches, rows, eval_rows)
     folder = locate(spec.model_name_or_path, workspace)
@@ -77,8 +80,9 @@ def forecast(spec: Any, workspace: Workspace) -> Forecast:
         resolve(spec, facts.parameters if facts else None).learning_rate)
 
 
-def _rows(spec: Any, entry: Entry) -> int:
-    return min(count_rows(entry), *(most for most in (spec.max_samples, entry.num_samples) if most), 10**12)
+def _rows(spec: Any, part: Part) -> int:
+    limits = [most for most in (spec.max_samples, part.entry.num_samples, part.most) if most]
+    return min(count_rows(part.entry), *limits, 10**12)
 
 
 def _usual_length(spec: Any, entries: list[Entry]) -> float:

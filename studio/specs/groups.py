@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.args.fields import Group, NameList, Text, arg
+from studio.args.fields import Group, NameList, NumberList, Text, arg
 from studio.plugins import kinds
 
 SCHEDULERS = ("cosine", "linear", "constant", "constant_with_warmup", "cosine_with_restarts", "cosine_with_min_lr",
@@ -47,6 +47,9 @@ class DataArguments(Group):
     default_system: Text | None = arg(None)
     cutoff_len: int = arg(1024, ge=8, le=1_048_576, aliases=("max_length", "max_seq_length"))
     max_samples: int | None = arg(None, ge=1)
+    mix_strategy: Text = arg("concat", choices=("concat", "interleave_under", "interleave_over", "interleave_once"))
+    interleave_probs: NumberList = arg([])
+    tokenized_path: Text | None = arg(None, path=True)
     val_size: float = arg(0.05, ge=0, aliases=("dev_ratio",))
     packing: bool = arg(False)
     train_on_prompt: bool = arg(False)

@@ -48,6 +48,17 @@ def _dataset_named(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
     return [] if spec.dataset else [Problem("dataset_none", "dataset", {})]
 
 
+def _shares_fit(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    shares = spec.interleave_probs
+    if not shares:
+        return []
+    if spec.mix_strategy == "concat":
+        return [Problem("shares_without_mix", "interleave_probs", {"value": shares})]
+    if len(shares) != len(spec.dataset):
+        return [Problem("shares_count", "interleave_probs", {"count": len(shares), "datasets": len(spec.dataset)})]
+    return [Problem("shares_zero", "interleave_probs", {"value": share}) for share in shares if share <= 0][:1]
+
+
 def _model_named(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
     return [] if spec.model_name_or_path.strip() else [Problem("model_none", "model_name_or_path", {})]
 
@@ -81,6 +92,6 @@ def _scheduler_takes_its_arguments(spec: Any, given: Mapping[str, Any]) -> list[
     return []
 
 
-_RULES = (_model_named, _quantized_needs_adapter, _adapters_fit_tuner, _dataset_named, _val_size_is_share_or_rows,
-          _one_step_at_least, _layers_not_zero, _best_needs_evaluation,
+_RULES = (_model_named, _quantized_needs_adapter, _adapters_fit_tuner, _dataset_named, _shares_fit,
+          _val_size_is_share_or_rows, _one_step_at_least, _layers_not_zero, _best_needs_evaluation,
           _scheduler_takes_its_arguments)

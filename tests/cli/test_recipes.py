@@ -75,6 +75,18 @@ def test_a_lora_recipe_is_understood() -> None:
     assert (spec.output_dir, spec.save_steps, spec.gradient_accumulation_steps) == ("saves/starter/lora/sft", 500, 8)
 
 
+def test_its_ways_of_mixing_and_streaming_are_understood() -> None:
+    mixed = {"streaming": True, "buffer_size": 128, "mix_strategy": "interleave_over", "interleave_probs": "0.7,0.3",
+             "tokenized_path": "saves/tokens"}
+    spec = check(recipe(**mixed))
+    assert (spec.mix_strategy, spec.interleave_probs, spec.tokenized_path) == (
+        "interleave_over", [0.7, 0.3], "saves/tokens")
+    for shares in ("0.7", "0.7,0", "0.5,0.3,0.2"):
+        with pytest.raises(SpecError) as caught:
+            check(recipe(**{**mixed, "interleave_probs": shares}))
+        assert [problem.field for problem in caught.value.problems] == ["interleave_probs"]
+
+
 def test_its_flags_stand_above_it() -> None:
     spec = check(override(recipe(), {"compute_type": "fp32", "lora_r": 16, "evaluation_strategy": "no"}))
     assert (spec.compute_type, spec.lora_rank, spec.eval_strategy) == ("fp32", 16, "no")
@@ -93,7 +105,6 @@ def test_a_full_recipe_is_understood_but_for_deepspeed() -> None:
         ("template", "llama3"),
         ("stage", "dpo"),
         ("use_unsloth", True),
-        ("streaming", True),
         ("finetuning_type", "oft"),
         ("rope_scaling", "linear"),
         ("report_to", "wandb"),

@@ -23,7 +23,7 @@ def fill(writer):
     print("made", flush=True)
     time.sleep(600)
 
-cache.tokens(Path(sys.argv[1]), "slow", fill, True)
+cache.tokens(Path(sys.argv[1]) / "tokens" / "slow", fill, True)
 """
 
 
@@ -42,11 +42,11 @@ def test_what_a_killed_process_left_is_cleared_away_and_what_a_living_one_makes_
     maker.stdout.readline()
     (half,) = making(tmp_path)
     os.utime(half, (time.time() - 3600, time.time() - 3600))
-    cache.tokens(tmp_path, "one", fill, True)
+    cache.tokens(tmp_path / "tokens" / "one", fill, True)
     assert making(tmp_path) == [half]
     maker.send_signal(signal.SIGKILL)
     maker.wait()
     maker.stdout.close()
-    cache.tokens(tmp_path, "two", fill, True)
+    cache.tokens(tmp_path / "tokens" / "two", fill, True)
     assert making(tmp_path) == []
-    assert cache.tokens(tmp_path, "two", fill, True)[1].used == 1
+    assert cache.tokens(tmp_path / "tokens" / "two", fill, True)[1].used == 1

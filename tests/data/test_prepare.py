@@ -119,7 +119,7 @@ def test_a_changed_file_is_read_anew(workspace):
 def test_a_damaged_cache_is_made_anew(workspace):
     name = data(workspace, "d", pairs(10))
     prepare(spec(name), workspace, STARTER)
-    rows = next((workspace.cache / "tokens").glob("*/rows.arrow"))
+    rows = next((workspace.cache / "tokens").glob("*/codes.u16"))
     rows.write_bytes(rows.read_bytes()[:100])
     assert len(prepare(spec(name, val_size=0), workspace, STARTER).train) == 10
 
@@ -174,7 +174,7 @@ def test_a_dataset_that_teaches_nothing_is_one_clear_sentence(workspace, rows, v
 
 def test_an_empty_file_and_comparisons_are_refused(workspace):
     (workspace.data / "none.json").write_bytes(b"")
-    codes = {"none": "dataset_empty", "preferences": "dataset_is_ranking", "plain": "dataset_file_type"}
+    codes = {"none": "dataset_empty", "preferences": "dataset_is_ranking", "plain": "dataset_no_usable"}
     for name, code in codes.items():
         with pytest.raises(InputError) as refused:
             prepare(spec(name), workspace, STARTER)

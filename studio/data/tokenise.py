@@ -1,0 +1,262 @@
+"""One dataset becomes token rows on disk, once: training and `data tokenize` share what was made.
+
+What was made is known by the content of the files, the catalogue's words, the tokenizer, the template, the options
+and the code that reads and spells; when all of them are the same, neither rows nor tokenizer are read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from studio.data import cache as kept
+from studio.data import reading
+from studio.data.catalogue import Entry
+from studio.data.counts import Counts, Skipped
+from studio.data.fingerprint import fingerprint, marks
+from studio.data.options import Reading
+from studio.data.tokenizer_files import TokenizerFiles
+from studio.data.tokens import RowWriter, Stored
+from studio.data.walk import UNRECOGNISED, Place, path_of, walk
+from studio.errors import InputError, StopAsked
+from studio.plugins import plugin
+from studio.sample import Sample
+from studio.workspace import PROJECT, Workspace
+
+CHUNK_ROWS = 512
+READ_WHOLE_BYTES = 8_000_000  # a tenth of a second of reading
+_HOPELESS_ROWS = 1000
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
+_MAKERS = ("sample.py", "data/reading", "data/recognise.py", "data/walk.py", "data/chat.py", "data/answers.py",
+           "data/jinja.py", "data/tokenizer_files.py", "data/templates.py", "data/tokens.py", "data/tokenise.py",
+           "plugins/formats", "plugins/templates")
+Progress = Callable[[int, int], None]
+Stop = Callable[[], bool]
+Placed = tuple[Place, Sample]
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """The rows of one dataset: a preference is two of them, chosen then rejected; `folder` is None if nothing is kept.
+
+    `found` says that an earlier run had made them, `fingerprint` is the hash of the dataset's files.
+    """
+
+    rows: Stored
+    counts: Counts
+    fingerprint: str
+    folder: Path | None
+    found: bool
+
+
+def tokenise(entry: Entry, model: Path, workspace: Workspace, options: Reading, *, write_cache: bool = True,
+             on_progress: Progress | None = None, should_stop: Stop | None = None) -> Tokenised:
+    """The rows of one dataset in tokens of the model in the folder `model`; see `Tokeniser`."""
+    work = Tokeniser(model, workspace, options, write_cache, on_progress, should_stop)
+    work.expect([entry])
+    done = work.tokens(entry)
+    work.finished()
+    return done
+
+
+class Tokeniser:
+    """Makes token rows of datasets, one after the other, for one model and one set of options.
+
+    Raises InputError (datasets, templates, tokenizers, cutoff_below_prompt), WorkError (cache_not_writable,
+    disk_full) and StopAsked. `on_progress(done, total)` hears rows read, `total` is an estimate from bytes; both
+    callbacks are called every chunk.
+    """
+
+    def __init__(self, model: Path | None, workspace: Workspace, options: Reading, write_cache: bool = True,
+                 on_progress: Progress | None = None, should_stop: Stop | None = None) -> None:
+        self.model, self.options, self.write_cache = model, options, write_cache
+        self.cache = workspace.cache
+        self.folder = _folder(options.tokenized_path, workspace)
+        self.on_progress, self.should_stop = on_progress, should_stop
+        self.rows = self.bytes = self.total_bytes = 0
+        self.columns: list[str] = []
+
+    @cached_property
+    def chat(self) -> Any:
+        """The tokenizer, loaded only when rows are to be spelled; None without a model."""
+        from studio.data.chat import ChatTokenizer
+
+        options = self.options
+        return self.model and ChatTokenizer.load(self.model, options.template, options.default_system)
+
+    def expect(self, entries: list[Entry]) -> None:
+        """Weigh all files, so that progress has a total."""
+        self.total_bytes = sum(weight(entry) for entry in entries)
+
+    def tokens(self, entry: Entry, most: int | None = None) -> Tokenised:
+        """The rows of one dataset, of its first `most` rows; raises InputError when it teaches nothing."""
+        size = self.size(entry)
+        most = _least(most, self.options.max_samples, entry.num_samples)
+        bytes_before, rows_before = self.bytes, self.rows
+        memory = self.cache / "hashes" if self.write_cache else None
+        marked = marks(entry)
+        content = fingerprint(entry, memory)
+        folder = self.folder / self._key(entry, content, most)
+        found = kept.read(folder)
+        rows, counts = found or kept.tokens(folder, lambda writer: self._fill(entry, writer, most, marked),
+                                            self.write_cache, keeps_all=bool(self.options.tokenized_path))
+        self.bytes, self.rows = bytes_before + size, rows_before + counts.read
+        return Tokenised(rows, counts, content, folder if found or self.write_cache else None, bool(found))
+
+    def size(self, entry: Entry) -> int:
+        """The bytes of a dataset; raises InputError when it is empty."""
+        size = weight(entry)
+        if not size:
+            raise InputError("dataset_empty", name=entry.name, path=str(entry.path))
+        return size
+
+    def _key(self, entry: Entry, content: str, most: int | None) -> str:
+        options = self.options
+        parts = [_code(), content, entry.formatting, dict(entry.columns), dict(entry.tags), entry.ranking, most,
+                 *spelling(self.model, options.template), options.learns, options.default_system, options.cutoff_len,
+                 options.train_on_prompt, options.mask_history]
+        key = hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:32]
+        return f"{_NOT_IN_NAMES.sub('-', entry.name)}-{key[:16]}" if options.tokenized_path else key
+
+    def _fill(self, entry: Entry, writer: RowWriter, most: int | None, marked: list[list[int]]) -> Counts:
+        """Tokenise a dataset into the writer, chunk by chunk."""
+        skipped = Skipped()
+        used = cut = tokens = trained = 0
+        samples = self.samples(entry, skipped, most)
+        while chunk := list(itertools.islice(samples, CHUNK_ROWS)):
+            ids, spans = [], []
+            for (place, _), found in zip(chunk, self._encoded([sample for _, sample in chunk]), strict=True):
+                if isinstance(found, str):
+                    skipped.add(found, place.file, place.line)
+                    continue
+                for one in found:
+                    ids.append(one.ids)
+                    spans.append([end for span in one.spans for end in span])
+                    tokens += len(one.ids)
+                    trained += sum(end - start for start, end in one.spans)
+                used += 1
+                cut += any(one.cut for one in found)
+            writer.write(ids, spans)
+            self.tick()
+        read = used + skipped.total
+        if marks(entry) != marked:
+            raise InputError("dataset_changed", path=path_of(entry).name)
+        if not used:
+            raise self.useless(entry, read, skipped)
+        return Counts(read, used, dict(skipped.counts), cut, tokens, trained, examples=skipped.examples)
+
+    def _encoded(self, samples: list[Sample]) -> Iterator[Any]:
+        """The rows of each sample, one or a pair, or the reason why it teaches nothing."""
+        options = self.options
+        if samples[0].kind == "preference":
+            yield from self.chat.encode_pairs(samples, options.cutoff_len)
+            return
+        for one in self.chat.encode_batch(samples, options.cutoff_len, options.train_on_prompt, options.mask_history):
+            yield one if isinstance(one, str) else (one,)
+
+    def samples(self, entry: Entry, skipped: Skipped, most: int | None = None) -> Iterator[Placed]:
+        """The rows of a dataset that can be learned from; the others are counted by reason."""
+        start, learns, used = self.bytes, self.options.learns, 0
+
+        def at(position: int) -> None:
+            self.bytes = start + position
+
+        for place, row, found in walk(entry, at=at, limit=most):
+            self.rows += 1
+            if self.rows % CHUNK_ROWS == 0:
+                self.tick()
+            if isinstance(found, str):
+                skipped.add(found, place.file, place.line)
+                if found == UNRECOGNISED:
+                    self.columns = self.columns or list(row)[:12]
+                    if not used and skipped.counts[UNRECOGNISED] == _HOPELESS_ROWS:
+                        raise self.useless(entry, skipped.total, skipped)
+                continue
+            if learns is None:
+                learns = found.kind if found.kind in ("chat", "preference") else "chat"
+            if found.kind != learns:
+                skipped.add(f"kind_{found.kind}", place.file, place.line)
+                continue
+            used += 1
+            yield place, found
+
+    def is_usable(self, placed: Placed, skipped: Skipped) -> bool:
+        """Whether a row gives tokens to train; counted by reason when it does not."""
+        place, sample = placed
+        found = next(self._encoded([sample])) if self.chat else ()
+        if isinstance(found, str):
+            skipped.add(found, place.file, place.line)
+        return not isinstance(found, str)
+
+    def useless(self, entry: Entry, read: int, skipped: Skipped) -> InputError:
+        """The error of a dataset of which no row can be used."""
+        if not read:
+            return InputError("dataset_empty", name=entry.name, path=str(entry.path))
+        reason, count = skipped.counts.most_common(1)[0]
+        if set(skipped.counts) == {"prompt_too_long"}:
+            return InputError("cutoff_below_prompt", name=entry.name, value=self.options.cutoff_len)
+        if reason == UNRECOGNISED:
+            return InputError("dataset_columns", name=entry.name, columns=self.columns)
+        if reason == "kind_preference":
+            return InputError("dataset_is_ranking", name=entry.name)
+        file, line = skipped.examples[reason][0]
+        return InputError("dataset_no_usable", name=entry.name, rows=read, count=count, file=file, line=line,
+                          reason=f"@data.skipped.{reason}")
+
+    def tick(self) -> None:
+        """Tell how far it is and stop when asked to."""
+        if self.on_progress:
+            share = self.bytes / self.total_bytes if self.total_bytes else 1.0
+            self.on_progress(self.rows, max(self.rows, round(self.rows / share) if share else self.rows))
+        if self.should_stop and self.should_stop():
+            raise StopAsked("tokenising")
+
+    def finished(self) -> None:
+        """All rows were read, or found in the cache."""
+        if self.on_progress:
+            self.on_progress(self.rows, self.rows)
+
+
+def weight(entry: Entry) -> int:
+    """The bytes of a dataset's files as `reading` counts them."""
+    return sum(source.size for source in reading.sources(path_of(entry)))
+
+
+def spelling(model: Path | None, template: str) -> list[str]:
+    """What decides how a conversation becomes ids: the hash of the tokenizer's files, and the template's own source."""
+    if model is None:
+        return [template]
+    chosen = plugin("templates", template)
+    return [TokenizerFiles.of(model).fingerprint(), template, chosen.JINJA or "", str(getattr(chosen, "END", ""))]
+
+
+@cache
+def _code() -> str:
+    """The hash of the code that reads, understands and spells: rows made by other code are made anew."""
+    digest = hashlib.sha256()
+    for name in _MAKERS:
+        path = PROJECT / "studio" / name
+        for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()
+
+
+def _folder(chosen: str | None, workspace: Workspace) -> Path:
+    """Where token rows are kept; raises InputError tokenized_path_outside."""
+    if not chosen:
+        return workspace.cache / "tokens"
+    folder = (workspace.root / Path(chosen).expanduser()).resolve()
+    if not folder.is_relative_to(workspace.root.resolve()):
+        raise InputError("tokenized_path_outside", path=chosen, folder=str(workspace.root))
+    return folder
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((one for one in limits if one), default=None)
