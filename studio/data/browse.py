@@ -102,11 +102,11 @@ class Browser:
             if self.draft is None or number not in self.draft.edits.added:
                 raise IndexError(number)
             return self._row(Place(self.entry.name, 0, number), self.draft.edits.added[number].row, ADDED)
-        place, raw = self.index.row(number)
+        place, (raw, why) = self.index.place(number), self.index.understood(number)
         state = self.draft.state(number) if self.draft else ""
         if self.draft and number in self.draft.edits.changed:
             return self._row(place, self.draft.edits.changed[number], state, "", raw)
-        return self._row(place, raw, state, "broken_line" if raw is None else "")
+        return self._row(place, raw, state, why)
 
     def search(self, words: str, pattern: bool = False, any_case: bool = True, tell: Tell | None = None,
                should_stop: Stop | None = None) -> Iterator[list[int]]:

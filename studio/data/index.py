@@ -72,12 +72,15 @@ class RowIndex:
         for _ in range(2):
             try:
                 found = cls(kept, stamps)
-                os.utime(kept)
-                return found
+                break
             except (OSError, ValueError, KeyError):
                 shutil.rmtree(kept, ignore_errors=True)
                 _make(entry, room, kept, tell, should_stop)
-        return cls(kept, stamps)
+        else:
+            found = cls(kept, stamps)
+        if os.access(kept, os.W_OK):
+            os.utime(kept)
+        return found
 
     @property
     def rows(self) -> int:
@@ -108,7 +111,13 @@ class RowIndex:
 
     def row(self, number: int) -> tuple[Place, Any]:
         """A row's place and the row itself, None for what is none; raises InputError dataset_changed, IndexError."""
-        return self.place(number), places.parsed(self.raw(number), self.part(number).spelling)
+        return self.place(number), self.understood(number)[0]
+
+    def understood(self, number: int) -> tuple[Any, str]:
+        """(a row, "") or (None, why it is none: a key of `data.skipped`), as training reads it."""
+        part = self.part(number)
+        ended = int(self._ends[number]) < os.fstat(self._handle(part.path)).st_size
+        return places.understood(self.raw(number), part.spelling, ended)
 
     def rows_at(self, numbers: slice | Sequence[int]) -> list[tuple[Place, Any]]:
         """The rows of a slice or of a list of numbers, in that order."""
@@ -200,8 +209,11 @@ def _make(entry: Entry, room: Path, kept: Path, tell: Tell | None, should_stop: 
             np.save(folder / f"{name}.npy", np.concatenate(arrays) if arrays else np.zeros(0, np.int64))
         facts = {"version": VERSION, "rows": rows, "parts": [part for part in parts if part["rows"]]}
         (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
-        if not kept.exists():  # otherwise another process was first, with the same rows
+        try:
             folder.rename(kept)
+        except OSError:
+            if not (kept / "facts.json").exists():  # otherwise another process was first, with the same rows
+                raise
     _prune(room)
 
 

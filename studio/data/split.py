@@ -23,7 +23,7 @@ from studio.data.aside import aside
 from studio.data.catalogue import Catalogue, Entry
 from studio.data.index import RowIndex, Stop, Tell
 from studio.data.make.registered import check_free, settle
-from studio.data.versions import as_line
+from studio.data.places import as_line
 from studio.data.walk import walk
 from studio.errors import InputError, StopAsked
 from studio.sample import Sample

@@ -266,7 +266,7 @@ class _Writer:
                     self.touched.append(int(self.ids[number]))
                     lines.append(places.written(self.edits.changed[number]))
                 else:
-                    lines.append(as_line(raw, spelling))
+                    lines.append(places.as_line(raw, spelling))
                 kept.append(int(self.ids[number]))
             self._out(file, lines, kept)
             lines, kept = [], []
@@ -289,11 +289,3 @@ class _Writer:
         file.write(b"".join(lines))
         self._kept.append(np.array(kept, np.int64))
         self.rows += len(lines)
-
-
-def as_line(raw: bytes, spelling: dict[str, Any]) -> bytes:
-    """A row as it stands in its file, as one line of JSON in UTF-8."""
-    if spelling["encoding"] == "utf-8" and spelling.get("kind", "json") == "json" and b"\n" not in raw:
-        return raw.strip() + b"\n"
-    row = places.parsed(raw, spelling)
-    return places.written(row) if row is not None else b" ".join(raw.split()) + b"\n"
