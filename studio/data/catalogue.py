@@ -245,16 +245,19 @@ def _uncatalogued(folder: Path, listed: Mapping[str, Entry]) -> dict[str, Entry]
 
     The second of two that would have the same name keeps its endings.
     """
-    if not folder.is_dir():
+    named = {os.path.normpath(str(entry.about.get("file_name"))) for entry in listed.values()}
+    try:
+        with os.scandir(folder) as there:
+            loose = sorted(one.name for one in there if one.name not in named and one.is_file()
+                           and reading.holds_rows(one.name))
+    except OSError:  # no folder yet, or none to look into
         return {}
-    named = {entry.path.name for entry in listed.values() if entry.path}
     found: dict[str, Entry] = {}
-    for path in reading.files(folder):
-        if path.name in named:
-            continue
+    for file_name in loose:
+        path = folder / file_name
         name = path.with_suffix("").stem if path.suffix.lower() in reading.PACKED else path.stem
         if name in found or name in listed:
-            name = path.name
+            name = file_name
         if name not in found and name not in listed:
             found[name] = Entry(name, path)
     return found

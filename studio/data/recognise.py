@@ -13,6 +13,7 @@ from studio.plugins import kinds, plugin
 from studio.sample import Sample
 
 Reader = Callable[[Any], Sample]
+ORDERED_PAIR = 2
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,14 @@ def kind_of(name: str) -> str:
 def format_of(entry: Entry, rows: Sequence[Any] = ()) -> str | None:
     """The format of an entry: the catalogue's word, else what these rows of it look like.
 
+    ChatGLM-Efficient-Tuning has no word for two answers: there the response is a list of a better and a worse one.
     Raises InputError dataset_formatting for a word that is no format.
     """
     said = _declared(entry)
     if said is not None and said not in kinds("formats"):
         raise InputError("dataset_formatting", name=entry.name, value=said, kinds=", ".join(kinds("formats")))
+    if said == "alpaca" and _has_pairs(entry, rows):
+        return "preference"
     return said or recognise(rows).format
 
 
@@ -92,6 +96,12 @@ def _declared(entry: Entry) -> str | None:
     if columns.get("prompt") and not columns.get("response"):
         return "text"
     return "alpaca"
+
+
+def _has_pairs(entry: Entry, rows: Sequence[Any]) -> bool:
+    column = entry.columns.get("response") or "output"
+    first = next((row[column] for row in rows if isinstance(row, dict) and row.get(column)), None)
+    return isinstance(first, list) and len(first) == ORDERED_PAIR
 
 
 def _format(row: Mapping[str, Any]) -> str | None:
