@@ -12,9 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from studio.data import reading
-from studio.data.catalogue import Entry
-from studio.data.walk import path_of
+from studio.data.catalogue import Entry, sources_of
 
 _SETTLED_SECONDS = 2.0  # a file written to again within the clock's grain would look the same
 
@@ -29,7 +27,7 @@ def fingerprint(entry: Entry, memory: Path | None = None) -> str:
 
 def paths(entry: Entry) -> list[Path]:
     """The files of a dataset on the disk, an archive once for all its members."""
-    return list(dict.fromkeys(source.path for source in reading.sources(path_of(entry))))
+    return list(dict.fromkeys(source.path for source in sources_of(entry)))
 
 
 def marks(entry: Entry) -> list[list[int]]:

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.data import cache as kept
-from studio.data import reading
-from studio.data.catalogue import Entry
+from studio.data.catalogue import Entry, sources_of
 from studio.data.counts import Counts, Skipped
 from studio.data.fingerprint import fingerprint, marks
 from studio.data.options import Reading
@@ -35,7 +34,8 @@ READ_WHOLE_BYTES = 8_000_000  # a tenth of a second of reading
 _HOPELESS_ROWS = 1000
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _MAKERS = ("sample.py", "data/reading", "data/recognise.py", "data/walk.py", "data/chat.py", "data/answers.py",
-           "data/jinja.py", "data/tokenizer_files.py", "data/templates.py", "data/tokens.py", "data/tokenise.py",
+           "data/spelling.py", "data/jinja.py", "data/tokenizer_files.py", "data/templates.py", "data/tokens.py",
+           "data/tokenise.py",
            "plugins/formats", "plugins/templates")
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
@@ -119,7 +119,7 @@ class Tokeniser:
 
     def _key(self, entry: Entry, content: str, most: int | None) -> str:
         options = self.options
-        parts = [_code(), content, entry.formatting, dict(entry.columns), dict(entry.tags), entry.ranking, most,
+        parts = [_code(), content, [source.name for source in sources_of(entry)], entry.formatting, dict(entry.columns), dict(entry.tags), entry.ranking, most,
                  *spelling(self.model, options.template), options.learns, options.default_system, options.cutoff_len,
                  options.train_on_prompt, options.mask_history]
         key = hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:32]
@@ -226,7 +226,7 @@ class Tokeniser:
 
 def weight(entry: Entry) -> int:
     """The bytes of a dataset's files as `reading` counts them."""
-    return sum(source.size for source in reading.sources(path_of(entry)))
+    return sum(source.size for source in sources_of(entry))
 
 
 def spelling(model: Path | None, template: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from studio.data import reading, recognise
-from studio.data.catalogue import Entry
+from studio.data.catalogue import Entry, sources_of
 from studio.errors import InputError
 from studio.plugins.formats import Unusable
 from studio.sample import Sample
@@ -44,7 +44,7 @@ def walk(entry: Entry, *, at: Callable[[int], None] | None = None, limit: int | 
 
 def _steps(entry: Entry, at: Callable[[int], None] | None) -> Iterator[Step]:
     number = behind = 0
-    for source in reading.sources(path_of(entry)):
+    for source in sources_of(entry):
         name = source.name
         lines = _lines(source, None if at is None else lambda place: at(behind + place))  # noqa: B023
         looked_at = list(itertools.islice(lines, LOOKED_AT))

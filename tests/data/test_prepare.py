@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.data import cache
+from studio.data import cache, fingerprint
+from studio.data.catalogue import Entry
 from studio.data.chat import ChatTokenizer
+from studio.data.options import Reading
 from studio.data.prepare import prepare
+from studio.data.tokenise import tokenise
+from studio.data.tokens import RowWriter, Stored
 from studio.errors import InputError, StopAsked, WorkError
 from studio.specs.train import check
 from studio.texts import errors as sentences
@@ -77,6 +81,64 @@ def test_the_held_out_rows_follow_the_seed_and_are_never_trained_on(workspace):
     assert prepare(spec(name, eval_strategy="no"), workspace, STARTER).counts.held_out == 0
 
 
+def test_every_skipped_row_is_counted_by_reason_with_three_places_at_most(workspace):
+    rows = [*pairs(4), *[{"instruction": "x", "output": ""}] * 5, {"instruction": "long " * 300, "output": "never"}]
+    (workspace.data / "d.jsonl").write_text("\n".join([*map(json.dumps, rows), "{broken"]), encoding="utf-8")
+    data(workspace, "e", [*pairs(3), 7])
+    prepared = prepare(spec("d", "e", cutoff_len=64, val_size=0), workspace, STARTER)
+    assert prepared.each["d"].examples["empty_answer"] == (("d.jsonl", 5), ("d.jsonl", 6), ("d.jsonl", 7))
+    assert prepared.each["d"].skipped["empty_answer"] == 5
+    assert prepared.each["d"].examples["prompt_too_long"] == (("d.jsonl", 10),)
+    assert sum(prepared.each["d"].skipped.values()) == 7 and prepared.each["d"].read == 11
+    assert prepared.each["e"].examples == {"not_an_object": (("e.json", 1),)}
+    assert prepared.counts.read == 15 and prepared.counts.used == 7 and len(prepared.counts.examples) == 4
+    again = prepare(spec("d", "e", cutoff_len=64, val_size=0), workspace, STARTER)
+    assert again.each == prepared.each
+
+
+def test_rows_of_another_kind_are_counted_and_a_set_of_them_is_refused(workspace):
+    pair = {"instruction": "q", "chosen": "good", "rejected": "bad"}
+    data(workspace, "pairs", [pair] * 3)
+    with pytest.raises(InputError) as refused:
+        prepare(spec("pairs"), workspace, STARTER)
+    assert refused.value.code == "dataset_is_ranking"
+    (workspace.data / "words.txt").write_text("a text\n\nanother text\n", encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        prepare(spec("words"), workspace, STARTER)
+    assert refused.value.values["reason"] == "@data.skipped.kind_text"
+    (workspace.data / "both").mkdir()
+    (workspace.data / "both" / "a.json").write_text(json.dumps(pairs(4)))
+    (workspace.data / "both" / "b.json").write_text(json.dumps([pair] * 2))
+    (workspace.data / "dataset_info.json").write_text(json.dumps({"both": {"file_name": "both"}}))
+    counts = prepare(spec("both"), workspace, STARTER).counts
+    assert (counts.read, counts.used, counts.skipped) == (6, 4, {"kind_preference": 2})
+
+
+def test_datasets_are_mixed_and_what_is_left_out_or_repeated_is_counted(workspace):
+    data(workspace, "a", pairs(40, "a ")), data(workspace, "b", pairs(10, "b "))
+    chat = ChatTokenizer.load(STARTER)
+
+    def mixed(strategy: str, **values):
+        return prepare(spec("a", "b", mix_strategy=strategy, **{"val_size": 0, **values}), workspace, STARTER)
+
+    under, over = mixed("interleave_under"), mixed("interleave_over")
+    assert ["a question" in text for text in texts(under.train, chat)] == [True, False] * 10
+    assert (under.each["a"].left_out, under.each["b"].left_out, under.counts.repeated) == (30, 0, 0)
+    assert len(over.train) == 80 and (over.each["a"].repeated, over.each["b"].repeated) == (0, 30)
+    shared = mixed("interleave_under", interleave_probs=[0.9, 0.1])
+    assert sum("a question" in text for text in texts(shared.train, chat)) > 0.7 * len(shared.train)
+    held = mixed("interleave_over", val_size=10)
+    assert not set(texts(held.train, chat)) & set(texts(held.evaluation, chat)) and held.counts.held_out == 10
+    assert held.counts.used == 50 == held.counts.held_out + len(set(texts(held.train, chat))) + held.counts.left_out
+
+
+def test_a_name_with_a_number_takes_so_many_rows_of_that_dataset(workspace):
+    data(workspace, "a", pairs(30, "a ")), data(workspace, "b", pairs(20, "b "))
+    prepared = prepare(spec("a#7", "b", val_size=0), workspace, STARTER)
+    assert (prepared.each["a#7"].read, prepared.each["b"].read) == (7, 20)
+    assert set(prepared.fingerprints) == {"a", "b"}
+
+
 def test_an_evaluation_dataset_takes_the_place_of_the_split(workspace):
     data(workspace, "train", pairs(20)), data(workspace, "held", pairs(3, "held "))
     prepared = prepare(spec("train", eval_dataset=["held"]), workspace, STARTER)
@@ -114,6 +176,84 @@ def test_what_changes_the_tokens_changes_the_cache(workspace, change):
 def test_a_changed_file_is_read_anew(workspace):
     prepare(spec(data(workspace, "d", pairs(10))), workspace, STARTER)
     assert prepare(spec(data(workspace, "d", pairs(11))), workspace, STARTER).counts.read == 11
+
+
+def test_a_file_is_hashed_again_only_when_the_disk_says_that_it_changed(workspace, monkeypatch):
+    path = workspace.data / "d.json"
+    data(workspace, "d", pairs(10)), _age(path, 60)
+    monkeypatch.setattr(fingerprint, "_SETTLED_SECONDS", -1.0)  # the change time cannot be set back
+    first = prepare(spec("d"), workspace, STARTER)
+    hashed = []
+    really = fingerprint._hash
+    monkeypatch.setattr(fingerprint, "_hash", lambda path: hashed.append(path) or really(path))
+    assert prepare(spec("d"), workspace, STARTER).fingerprints == first.fingerprints and not hashed
+    words = path.read_text(encoding="utf-8").replace("answer 3", "answer 4")
+    path.write_text(words, encoding="utf-8"), _age(path, 60)  # the same size and time of writing
+    assert prepare(spec("d"), workspace, STARTER).fingerprints != first.fingerprints and hashed == [path]
+
+
+def _age(path: Path, seconds: int) -> None:
+    os.utime(path, (1_700_000_000 - seconds, 1_700_000_000 - seconds))
+
+
+def test_a_second_start_loads_no_tokenizer(workspace, monkeypatch):
+    prepare(spec(data(workspace, "d", pairs(10))), workspace, STARTER)
+    monkeypatch.setattr(ChatTokenizer, "load", lambda *_: pytest.fail("loaded"))
+    assert prepare(spec("d"), workspace, STARTER).counts.read == 10
+
+
+def test_tokenized_path_keeps_the_rows_in_a_folder_of_the_workspace(workspace, monkeypatch):
+    data(workspace, "d", pairs(10))
+    wanted = spec("d", tokenized_path="saves/tokens")
+    first = prepare(wanted, workspace, STARTER)
+    (kept,) = (workspace.root / "saves" / "tokens").iterdir()
+    assert kept.name.startswith("d-") and not (workspace.cache / "tokens").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(ChatTokenizer, "encode_batch", lambda *_: pytest.fail("tokenised again"))
+        assert prepare(wanted, workspace, STARTER).counts == first.counts
+    data(workspace, "d", pairs(11))
+    assert prepare(wanted, workspace, STARTER).counts.read == 11
+    for outside in ("../elsewhere", "/tmp/elsewhere"):
+        with pytest.raises(InputError) as refused:
+            prepare(spec("d", tokenized_path=outside), workspace, STARTER)
+        assert refused.value.code == "tokenized_path_outside"
+
+
+def test_a_preference_is_kept_as_two_rows_which_differ_in_what_is_trained(workspace):
+    rows = [{"instruction": f"q {place}", "chosen": "good", "rejected": "worse"} for place in range(5)]
+    entry = Entry("p", workspace.data / f"{data(workspace, 'p', rows)}.json")
+    done = tokenise(entry, STARTER, workspace, Reading())
+    chat = ChatTokenizer.load(STARTER)
+    assert (done.counts.used, len(done.rows), done.found) == (5, 10, False)
+    (ids, labels), (_, worse) = done.rows.row(4), done.rows.row(5)
+    assert "q 2" in chat.decode(ids) and "good" in chat.decode(labels[labels >= 0])
+    assert "worse" in chat.decode(worse[worse >= 0])
+    assert tokenise(entry, STARTER, workspace, Reading()).found
+
+
+def test_a_file_changed_while_it_is_read_is_refused_and_nothing_is_kept(workspace):
+    path = workspace.data / f"{data(workspace, 'd', pairs(2000))}.json"
+
+    def change(done: int, total: int) -> None:
+        os.utime(path, (1, 1))
+
+    with pytest.raises(InputError) as refused:
+        prepare(spec("d"), workspace, STARTER, on_progress=change)
+    assert refused.value.code == "dataset_changed" and not list((workspace.cache / "tokens").iterdir())
+
+
+def test_more_different_tokens_than_two_bytes_can_name_are_kept_as_they_are(tmp_path):
+    rows = [list(range(start, start + 1000)) for start in range(0, 200_000, 1000)]
+    writer = RowWriter(tmp_path)
+    for place in range(0, 200, 10):
+        writer.write(rows[place:place + 10], [[1, 3]] * 10)
+    writer.close()
+    stored = Stored(tmp_path)
+    assert len(stored) == 200 and stored.largest_id == 199_999
+    for place, row in enumerate(rows):
+        ids, labels = stored.row(place)
+        assert ids.tolist() == row and labels[1:3].tolist() == row[1:3] and (labels[3:] == -100).all()
+    assert all((tmp_path / name).stat().st_size for name in ("codes.u16", "ids.i32"))
 
 
 def test_a_damaged_cache_is_made_anew(workspace):

@@ -35,3 +35,13 @@ def test_a_limit_ends_the_walk_and_the_bytes_behind_are_told(tmp_path):
     heard = []
     assert len(list(walk(Entry("d", tmp_path / "a.jsonl"), at=heard.append, limit=500))) == 500
     assert heard == sorted(heard) and 0 < heard[-1] <= (tmp_path / "a.jsonl").stat().st_size
+
+
+def test_a_broken_line_is_a_step_of_its_own(tmp_path):
+    good = '{"instruction": "a", "output": "b"}'
+    (tmp_path / "d.jsonl").write_text(f"{good}\n{{broken\n{good}\nnot json\n", encoding="utf-8")
+    steps = list(walk(Entry("d", tmp_path / "d.jsonl")))
+    assert [place.line for place, _, _ in steps] == [1, 2, 3, 4]
+    assert [place.number for place, _, _ in steps] == [0, 1, 2, 3]
+    assert [row is None for _, row, _ in steps] == [False, True, False, True]
+    assert all(isinstance(found, str) == (row is None) for _, row, found in steps)
