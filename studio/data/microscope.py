@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from studio.data import plain
 from studio.data.chat import NOT_TRAINED, ChatTokenizer, Encoded, Located, pair
 from studio.data.jinja import REFUSALS
 from studio.data.pieces import Pieces
@@ -117,6 +118,9 @@ def look(chat: ChatTokenizer, sample: Sample, cutoff_len: int = NO_CUTOFF, train
 def look_both(chat: ChatTokenizer, sample: Sample, cutoff_len: int = NO_CUTOFF, train_on_prompt: bool = False,
               mask_history: bool = False) -> tuple[Slide, ...]:
     """One slide, or for a pair two: the chosen and the rejected answer."""
+    if sample.text:
+        text, kept_text = (plain.encode(chat, sample, most) for most in (NO_CUTOFF, cutoff_len))
+        return (_slide(chat, sample, text, kept_text, cutoff_len),)
     if not sample.rejected:
         whole, kept = (chat.encode(sample, most, train_on_prompt, mask_history) for most in (NO_CUTOFF, cutoff_len))
         return (_slide(chat, sample, whole, kept, cutoff_len),)
@@ -130,7 +134,7 @@ def _both(found: tuple[Encoded, Encoded] | str) -> tuple[Encoded | str, Encoded 
 
 
 def _slide(chat: ChatTokenizer, sample: Sample, whole: Encoded | str, kept: Encoded | str, cutoff_len: int) -> Slide:
-    located = chat.located(sample)
+    located = plain.located(chat, sample) if sample.text else chat.located(sample)
     if isinstance(whole, str) or isinstance(located, str):
         return Slide((), _rendered(chat, sample), reason=str(whole))
     text = located.text
@@ -169,7 +173,7 @@ def _borders(chat: ChatTokenizer, sample: Sample, text: str) -> list[int]:
     """Where in the text each turn but the first begins."""
     messages, found, at = _spoken(chat, sample), [], 0
     for place in range(1, len(messages)):
-        before = _prefix(chat, messages[:place], text)
+        before = _prefix(chat, sample, messages[:place], text)
         if before is None:
             words = messages[place - 1].content.strip()
             seen = text.find(words, at)
@@ -179,10 +183,10 @@ def _borders(chat: ChatTokenizer, sample: Sample, text: str) -> list[int]:
     return found
 
 
-def _prefix(chat: ChatTokenizer, messages: Sequence[Message], text: str) -> int | None:
+def _prefix(chat: ChatTokenizer, sample: Sample, messages: Sequence[Message], text: str) -> int | None:
     """The length of what the template makes of the first turns alone, when the text begins with it."""
     try:
-        before = chat.render(messages)
+        before = chat.render(messages, tools=sample.tools)
     except REFUSALS:
         return None
     return len(before) if before and text.startswith(before) else None
@@ -197,7 +201,7 @@ def _spoken(chat: ChatTokenizer, sample: Sample) -> tuple[Message, ...]:
 
 def _rendered(chat: ChatTokenizer, sample: Sample) -> str:
     try:
-        return chat.render(sample.messages)
+        return chat.render(sample.messages, tools=sample.tools)
     except REFUSALS:
         return ""
 

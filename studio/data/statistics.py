@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from studio.data import plain
 from studio.data.catalogue import Entry, sources_of
 from studio.data.chat import ChatTokenizer, Encoded
 from studio.data.lengths import Lengths
@@ -236,13 +237,15 @@ def _encoded(chat: ChatTokenizer, samples: Sequence[Sample], train_on_prompt: bo
              mask_history: bool) -> Iterator[tuple[Encoded, ...] | str]:
     """The tokens of each row, of both its conversations where it is a pair, or its reason."""
     pairs = iter(chat.encode_pairs([one for one in samples if one.rejected], NO_CUTOFF))
-    plain = iter(chat.encode_batch([one for one in samples if not one.rejected], NO_CUTOFF, train_on_prompt,
-                                   mask_history))
+    talks = iter(chat.encode_batch([one for one in samples if one.messages and not one.rejected], NO_CUTOFF,
+                                   train_on_prompt, mask_history))
     for sample in samples:
-        if sample.rejected:
+        if sample.text:
+            yield (plain.encode(chat, sample),)
+        elif sample.rejected:
             yield next(pairs)
         else:
-            one = next(plain)
+            one = next(talks)
             yield one if isinstance(one, str) else (one,)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 from studio.data.chat import NOT_TRAINED, ChatTokenizer
 from studio.data.microscope import CONTEXT, CUT, TRAINED, look, look_both
 from studio.data.pieces import Pieces
+from studio.data.tokenizer_files import TokenizerFiles
 from studio.errors import InputError
 from studio.plugins import kinds
 from studio.sample import Message, Sample
@@ -20,6 +24,22 @@ NAMES = ("qwen2.5", "minimind", "chatglm3-hf", "gpt2")
 TALK = Sample((Message("user", "龘 hi 😀"), Message("assistant", "好的, ok"), Message("user", "再说一遍"),
                Message("assistant", "Fine 😀 你好!")))
 PAIR = Sample((Message("user", "2 + 2?"), Message("assistant", "4")), rejected=(Message("assistant", "five 😀"),))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once() -> Iterator[None]:
+    """Every tokenizer is read once, whatever the number of templates."""
+    known = {}
+
+    def tokenizer(files: TokenizerFiles) -> Tokenizer:
+        if files.folder not in known:
+            known[files.folder] = read(files)
+        return known[files.folder]
+
+    read = TokenizerFiles.tokenizer
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TokenizerFiles, "tokenizer", tokenizer)
+        yield
 
 
 def load(name: str, template: str = "own", **more: str) -> ChatTokenizer:
@@ -73,7 +93,7 @@ def test_the_trained_parts_of_the_text_are_the_words_of_the_assistant(name: str,
         assert isinstance(chat.encode(TALK), str)
         return
     trained = [words for words, state in slide.parts() if state == TRAINED]
-    words = [one.content for one in TALK.messages if one.role == "assistant"]
+    words = [one.content for one in TALK.messages if one.role == "assistant"][-1 if chat.last_only else 0:]
     assert len(trained) == len(words)
     assert all(said in part for said, part in zip(words, trained, strict=True))
     assert "".join(words for words, _ in slide.parts()) == slide.seen
@@ -121,13 +141,11 @@ def test_signs_of_the_template_are_special_and_words_are_not() -> None:
 
 
 def test_an_end_that_only_training_writes_is_marked_as_added(tmp_path: Path) -> None:
-    chat = load("gpt2", "alpaca")
-    bare = ChatTokenizer(chat.files, "{% for m in messages %}{{ m.content }}\n{% endfor %}", None, None)
-    slide = look(bare, TALK)
+    slide = look(spelled(tmp_path, "{% for m in messages %}{{ m.content }}\n{% endfor %}"), TALK)
     assert [token.added for token in slide.tokens[-2:]] == [False, True]
     assert slide.tokens[-1].state == TRAINED
     assert slide.seen.endswith("你好!<|endoftext|>")
-    assert not any(token.added for token in look(chat, TALK).tokens)
+    assert not any(token.added for token in look(load("gpt2", "alpaca"), TALK).tokens)
 
 
 def test_what_the_template_writes_behind_the_last_end_is_left_off_and_said() -> None:
@@ -156,10 +174,25 @@ def test_a_pair_has_two_slides_which_differ_in_the_answer_alone() -> None:
     assert look(chat, PAIR) == chosen
 
 
-def test_a_row_that_the_template_refuses_says_why() -> None:
-    chat = load("gpt2", "alpaca")
-    refusing = ChatTokenizer(
-        chat.files, "{% if messages|length > 2 %}{{ raise_exception('no') }}{% endif %}"
-        "{% for m in messages %}{{ m.content }}{% endfor %}", None, None)
+def test_a_row_that_the_template_refuses_says_why(tmp_path: Path) -> None:
+    refusing = spelled(tmp_path, "{% if messages|length > 2 %}{{ raise_exception('no') }}{% endif %}"
+                                 "{% for m in messages %}{{ m.content }}{% endfor %}")
     slide = look(refusing, TALK)
     assert (slide.reason, slide.tokens) == ("template_refused", ())
+
+
+def spelled(folder: Path, template: str) -> ChatTokenizer:
+    """GPT-2's tokenizer with a chat template of its own."""
+    load("gpt2", "alpaca")
+    for path in (TOKENIZERS / "gpt2").iterdir():
+        shutil.copyfile(path, folder / path.name)
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    return ChatTokenizer.load(folder)
+
+
+def test_a_plain_text_is_learned_whole_with_its_end() -> None:
+    chat = load("qwen2.5")
+    slide = look(chat, Sample((), text="Once upon a time 从前"))
+    assert slide.seen == "Once upon a time 从前<|im_end|>"
+    assert (slide.trained, slide.context, slide.reason) == (len(slide.tokens), 0, "")
+    assert look(chat, Sample((), text="Once upon a time 从前"), 3).cut == len(slide.tokens) - 3

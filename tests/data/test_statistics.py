@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from studio.data.statistics import CANDIDATES, measure
 from studio.data.walk import walk
 from studio.errors import StopAsked
 from studio.sample import Sample
+from studio.specs import train
 from studio.workspace import Workspace
 
 STARTER = Workspace().starter
@@ -49,9 +49,7 @@ def entry(tmp_path: Path, name: str = "mixed") -> Entry:
 
 def test_it_counts_what_training_counts(rows: list[dict[str, str]], tmp_path: Path, chat: ChatTokenizer) -> None:
     for cutoff in (32, 64, 1024):
-        spec = SimpleNamespace(dataset=["mixed"], eval_dataset=[], eval_strategy="no", dataset_dir=None,
-                               template="own", default_system=None, cutoff_len=cutoff, train_on_prompt=False,
-                               mask_history=False, max_samples=None, val_size=0, seed=1)
+        spec = train.check({"dataset": "mixed", "cutoff_len": cutoff, "val_size": 0, "eval_strategy": "no"})
         counts = prepare(spec, Workspace(tmp_path), STARTER, write_cache=False).counts
         found = measure(entry(tmp_path), chat, cutoff)
         assert (found.rows, found.used, found.cut_rows) == (counts.read, counts.used, counts.cut)
