@@ -15,6 +15,7 @@ import gradio as gr
 from studio.data import incoming
 from studio.errors import InputError
 from studio.texts import say
+from studio.ui import downloads
 from studio.ui.first_page import ASSETS, FirstPage
 from studio.ui.guard import Guard, is_loopback
 from studio.ui.page import Page
@@ -44,6 +45,7 @@ def application(
     page = Page(workspace, lang or "en")
     page.blocks.queue(default_concurrency_limit=16, max_size=512)
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    downloads.route(inner, workspace)
     gr.mount_gradio_app(
         inner,
         page.blocks,

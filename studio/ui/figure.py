@@ -21,7 +21,12 @@ class Figure:
     def __init__(self, words: Words, name: str, title: str, empty: Callable[[str], dict[str, Any]], tall: bool) -> None:
         self.name = name
         with gr.Column(elem_id=f"figure-{name}", elem_classes=["figure", "tall" if tall else "low"]):
-            words(gr.HTML, {"value": lambda lang: _head(lang, name, title)}, js_on_load=None, apply_default_css=False)
+            words(
+                gr.HTML,
+                {"value": lambda lang: head(lang, name, say(lang, title))},
+                js_on_load=None,
+                apply_default_css=False,
+            )
             self.drawing = words.first(
                 gr.HTML,
                 {"value": empty},
@@ -41,7 +46,8 @@ def loader() -> None:
 _TOOLS = ("log", "whole", "full", "save")
 
 
-def _head(lang: str, name: str, title: str) -> Html:
+def head(lang: str, name: str, title: str) -> Html:
+    """A plot's title and its small tools."""
     tools = [
         tag(
             "button",
@@ -54,4 +60,4 @@ def _head(lang: str, name: str, title: str) -> Html:
         )
         for tool in _TOOLS
     ]
-    return tag("div", tag("h3", say(lang, title)), tag("span", *tools, class_="tools"), class_="figure-head")
+    return tag("div", tag("h3", title), tag("span", *tools, class_="tools"), class_="figure-head")

@@ -41,6 +41,40 @@ def gradient(glimpse: Any, lang: str) -> dict[str, Any]:
     return _figure(lines, glimpse, lang, title)
 
 
+def bars(
+    counted: Sequence[Sequence[int]], lang: str, title: str, below: str, beside: str, mark: int | None = None
+) -> dict[str, Any]:
+    """A histogram: (from, to, count) of each bar, the axes' titles, and a line at `mark`."""
+    series = {
+        "type": "bar",
+        "x": [(start + end) / 2 for start, end, _ in counted],
+        "y": [count for _, _, count in counted],
+        "width": [0.92 * (end - start) for start, end, _ in counted],
+        "customdata": [[start, end - 1] for start, end, _ in counted],
+        "name": title,
+        "marker": {"color": "@series-1"},
+        "hovertemplate": f"%{{customdata[0]}}–%{{customdata[1]}}: %{{y:,}} {beside}<extra></extra>",
+    }
+    drawn = _figure([series] if counted else [], None, lang, title)
+    layout = drawn["layout"]
+    layout["hovermode"] = "closest"
+    layout["xaxis"]["title"]["text"] = below
+    layout["yaxis"]["title"] = {"text": beside, "font": {"size": 12}}
+    if mark is not None and counted and mark < 1.5 * counted[-1][1]:
+        layout["shapes"] = [
+            {
+                "type": "line",
+                "x0": mark,
+                "x1": mark,
+                "y0": 0,
+                "y1": 1,
+                "yref": "paper",
+                "line": {"color": "@series-2", "width": 1.5, "dash": "dot"},
+            }
+        ]
+    return drawn
+
+
 def _line(
     curve: Any, name: str, colour: str, width: float, opacity: float = 1.0, markers: bool = False
 ) -> dict[str, Any]:

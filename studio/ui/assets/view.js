@@ -30,7 +30,7 @@
     if (old.isEqualNode(next) && old.nodeName !== 'INPUT' && !old.querySelector('input[type=checkbox], input[type=radio], select')) return;
     attributes(old, next);
     if (old.hasAttribute('data-keep')) return;
-    if (old.nodeName === 'TEXTAREA') { if (old.defaultValue !== next.defaultValue) { old.defaultValue = next.defaultValue; old.value = next.defaultValue; } return; }
+    if (old.nodeName === 'TEXTAREA') { if (old.defaultValue !== next.defaultValue) { old.defaultValue = next.defaultValue; if (document.activeElement !== old) old.value = next.defaultValue; } return; }
     children(old, next);
     if (old.choose) old.value = old.dataset.chosen;
   };

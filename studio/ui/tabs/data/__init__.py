@@ -6,7 +6,11 @@
     controls.py     the small things that all parts are made of
     shelf.py        the list of sets
     opened.py       head and sub-navigation of an opened set
-    bring.py rows.py doctor.py seen.py lengths.py templates.py make.py    one part each: `draw` and its `ACTIONS`
+    bring.py, mapping.py                   a part has `draw` and its `ACTIONS`: files, and what their columns are
+    rows.py, editing.py, indexing.py       rows looked through, changed, searched
+    doctor.py seen.py lengths.py           examined, token by token, measured (curves.py draws)
+    history.py templates.py make.py        versions, spellings, sets that the studio writes
+    talk.py readers.py eyes.py             a row as people read it, as a format reads it, as the model sees it
     work.py         what takes long: jobs that go on while nobody looks
 
 A part knows no Gradio; only tab.py does. Nothing here decides anything about data: that lives in `studio.data`.

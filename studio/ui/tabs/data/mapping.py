@@ -195,7 +195,9 @@ def _table(visit: Visit, held: Mapping[str, Any], names: list[str], rows: list[A
     head = [
         join(tag("span", name), *(tag("small", role, class_="chip") for role in roles.get(name, ()))) for name in names
     ]
-    cells = [[tag("div", _cell(row.get(name))) for name in names] for row in rows[:_FIRST_ROWS] if isinstance(row, dict)]
+    cells = [
+        [tag("div", _cell(row.get(name))) for name in names] for row in rows[:_FIRST_ROWS] if isinstance(row, dict)
+    ]
     return join(tag("h3", visit.say("bring.first_rows")), controls.table(head, cells, class_="first-rows"))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from studio.errors import StudioError
+from studio.texts import say
 from studio.texts.errors import of_error
 from studio.ui.markup import Html
-from studio.ui.tabs.data import bring, controls, rows
+from studio.ui.tabs.data import bring, controls, doctor, history, lengths, make, rows, seen, templates
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
 
@@ -24,7 +26,16 @@ class Part(Protocol):
         """The part as HTML; raises StudioError for data that cannot be shown."""
 
 
-PARTS: dict[str, Any] = {"bring": bring, "rows": rows}
+PARTS: dict[str, Any] = {
+    "bring": bring,
+    "make": make,
+    "templates": templates,
+    "rows": rows,
+    "doctor": doctor,
+    "seen": seen,
+    "lengths": lengths,
+    "versions": history,
+}
 
 
 def draw(visit: Visit) -> Html:
@@ -33,3 +44,6 @@ def draw(visit: Visit) -> Html:
         return PARTS[visit.place.part].draw(visit)
     except StudioError as error:
         return controls.problem(of_error(visit.lang, error))
+    except Exception as error:  # whoever looks is told, and the console has the rest
+        traceback.print_exc()
+        return controls.problem(say(visit.lang, "errors.unexpected", kind=type(error).__name__, reason=error))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from studio.errors import StudioError
+
 # Parts about an opened set, and parts that need none.
 OF_A_SET = ("rows", "doctor", "seen", "lengths", "versions")
 FREE = ("bring", "make", "templates")
@@ -81,3 +83,7 @@ class Place:
     def tell(self, key: str, good: bool = False, **values: Any) -> Place:
         """With a sentence to show above the part; `key` is the whole key of the sentence."""
         return replace(self, said={"key": key, "values": values, "good": good})
+
+    def fail(self, error: StudioError) -> Place:
+        """With the sentence of an error to show above the part."""
+        return replace(self, said={"code": error.code, "values": error.values})

@@ -9,6 +9,7 @@ from typing import Any
 from studio.data.browse import Browser, Row, View
 from studio.data.edits import DELETED, EDITED
 from studio.data.versions import Versions
+from studio.texts import say
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.data import controls, editing, indexing, readers, talk
@@ -156,7 +157,11 @@ def _narrowed(visit: Visit, count: int) -> Html | None:
     why = (
         visit.say("rows.found", count=amounts.count(count), words=held["words"])
         if held.get("words")
-        else (visit.say("rows.filtered", count=amounts.count(count), why=held.get("why", "")))
+        else (
+            visit.say(
+                "rows.filtered", count=amounts.count(count), why=say(visit.lang, held["why"]) if held.get("why") else ""
+            )
+        )
     )
     return controls.row(
         tag("span", why), controls.button(visit.say("rows.everything"), "everything", kind="link"), class_="narrowed"

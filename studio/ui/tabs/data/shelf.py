@@ -12,7 +12,7 @@ from studio.errors import StudioError
 from studio.texts.errors import of_error
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
-from studio.ui.tabs.data import controls
+from studio.ui.tabs.data import controls, doctor
 from studio.ui.tabs.data.place import FREE, Place
 from studio.ui.tabs.data.visit import Visit
 
@@ -86,7 +86,7 @@ def _line(visit: Visit, entry: catalogue.Entry, until: float) -> Html:
     is_open = entry.name == visit.place.name or entry.name == visit.place.set
     return tag(
         "button",
-        tag("span", entry.name, class_="name"),
+        tag("span", _health(visit, entry), entry.name, class_="name"),
         tag("small", _facts(visit, entry, until)),
         type="button",
         data_do="open",
@@ -133,3 +133,17 @@ def _rows(entry: catalogue.Entry, size: int, until: float) -> int | None:
 
 
 _COUNTED: dict[tuple[str, int, int], int] = {}
+
+
+def _health(visit: Visit, entry: catalogue.Entry) -> Html | None:
+    """A dot for a set that was examined: how bad the worst is that was found."""
+    found = doctor.health(visit, entry) if entry.path is not None and entry.path.exists() else ""
+    if not found:
+        return None
+    return tag(
+        "i",
+        class_=f"health {found}",
+        title=visit.say(f"shelf.health_{found}"),
+        role="img",
+        aria_label=visit.say(f"shelf.health_{found}"),
+    )

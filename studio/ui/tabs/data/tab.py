@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import StudioError
+from studio.errors import StudioError, WorkError
 from studio.specs.train import ARGUMENTS
 from studio.ui.desk import Desk
 from studio.ui.form import Form
@@ -83,7 +84,11 @@ class DataTab:
         try:
             visit = replace(visit, place=self._next(visit, said))
         except StudioError as error:
-            visit = replace(visit, place=replace(visit.place, said={"code": error.code, "values": error.values}))
+            visit = replace(visit, place=visit.place.fail(error))
+        except Exception as error:  # whoever pressed is told, and the console has the rest
+            traceback.print_exc()
+            failed = WorkError("unexpected", kind=type(error).__name__, reason=str(error))
+            visit = replace(visit, place=visit.place.fail(failed))
         return self._drawn(visit)
 
     def give(self, lang: str, place: Place, event: gr.EventData) -> list[Any]:
@@ -112,7 +117,7 @@ class DataTab:
     def _next(self, visit: Visit, said: Mapping[str, Any]) -> Place:
         place, do = visit.place, str(said.get("do", ""))
         if do == "open":
-            return place.open(str(said.get("to", "")), str(said.get("part", "")))
+            return place.open(str(said.get("to") or said.get("value", "")), str(said.get("part", "")))
         if do == "part" and said.get("to") in (*FREE, *(OF_A_SET if place.set else ())):
             return place.turn(str(said["to"]))
         if do in shelf.ACTIONS:
