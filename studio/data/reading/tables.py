@@ -97,7 +97,9 @@ def _reader(file: Any, spelling: Spelling) -> Any:
 
 
 def _tried(sample: str, sign: str, quoted: bool) -> Spelling:
-    reader, widths, last = _reader(io.StringIO(sample, newline=""), Spelling(sign, quoted)), [], []
+    reader = _reader(io.StringIO(sample, newline=""), Spelling(sign, quoted))
+    widths: list[int] = []
+    last: list[str] = []
     wrong = 0
     while True:
         try:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from studio.errors import InputError, StudioError, WorkError
+from studio.plugins.hubs import HubFile, Progress, Stop, _download
 
 ORDER = 10
+REVISION = "main"
+CONVERTED = "refs/convert/parquet"
 WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.jinja"]
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-Progress = Callable[[int, int], None]
+_CODES = {
+    "model": {"unknown": "hub_unknown", "gated": "hub_gated", "unreachable": "hub_unreachable",
+              "offline": "hub_offline"},
+    "dataset": {"unknown": "hub_dataset_unknown", "gated": "hub_dataset_gated",
+                "unreachable": "hub_dataset_unreachable", "offline": "hub_dataset_offline"},
+}
 
 
 def fetch(name: str, revision: str, target: Path, on_progress: Progress | None = None) -> Path:
@@ -22,15 +30,11 @@ def fetch(name: str, revision: str, target: Path, on_progress: Progress | None =
     `on_progress(done, total)` hears bytes. Raises InputError hub_unknown, hub_gated, model_only_pickles, and
     WorkError hub_unreachable, hub_offline, disk_full, cache_not_writable.
     """
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import snapshot_download
 
     if target.is_dir():
         return target
-    endpoint = os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE") or constants.HF_HUB_OFFLINE:
-        raise WorkError("hub_offline", name=name, folder=str(target.parent))
-    part = target.with_name(target.name + ".part")
+    endpoint, part = _endpoint("model", name, target), target.with_name(target.name + ".part")
     try:
         part.mkdir(parents=True, exist_ok=True)
         _refuse_pickles(name, revision, endpoint)
@@ -41,10 +45,53 @@ def fetch(name: str, revision: str, target: Path, on_progress: Progress | None =
     except StudioError:
         raise
     except Exception as error:
-        if not isinstance(error, HfHubHTTPError | OSError | ValueError) and not _of_the_network(error):
-            raise
-        raise _refused(error, name, revision, endpoint, target) from error
+        raise _refused(error, "model", name, revision, endpoint, target) from error
     return target
+
+
+def dataset_files(name: str, revision: str) -> list[HubFile]:
+    """The files of a dataset; raises InputError hub_dataset_unknown, hub_dataset_gated, WorkError hub_dataset_…."""
+    from huggingface_hub import HfApi
+
+    endpoint = _endpoint("dataset", name, Path())
+    try:
+        found = HfApi(endpoint=endpoint).dataset_info(name, revision=revision, files_metadata=True).siblings or []
+    except Exception as error:
+        raise _refused(error, "dataset", name, revision, endpoint, Path()) from error
+    return [HubFile(one.rfilename, one.size or 0, one.lfs.sha256 if one.lfs else "") for one in found]
+
+
+def fetch_files(name: str, revision: str, target: Path, files: Sequence[HubFile], on_progress: Progress | None = None,
+                should_stop: Stop | None = None) -> None:
+    """Bring these files of a dataset into `target`; what lies there half goes on where it stopped.
+
+    The hub's own client throws a half file away when it is stopped; the address and the token are still its.
+    """
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
+
+    endpoint = _endpoint("dataset", name, target)
+
+    def address(file: HubFile) -> str:
+        return hf_hub_url(name, file.path, repo_type="dataset", revision=revision, endpoint=endpoint)
+
+    def check(answer: Any) -> None:
+        if answer.status_code in (401, 403):
+            raise InputError("hub_dataset_gated", name=name)
+        if answer.status_code == 404:
+            raise InputError("hub_dataset_unknown", name=name, revision=revision, hub="Hugging Face")
+
+    with _download.client(endpoint, build_hf_headers()) as client:
+        _download.bring(_download.Shelf(name, client, address, check), target, files, on_progress, should_stop)
+
+
+def _endpoint(kind: str, name: str, target: Path) -> str:
+    """The hub's address; raises WorkError hub_offline when nothing may be asked."""
+    from huggingface_hub import constants
+
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE") or constants.HF_HUB_OFFLINE:
+        raise WorkError(_CODES[kind]["offline"], name=name, folder=str(target.parent))
+    return os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
 
 
 def _of_the_network(error: Exception) -> bool:
@@ -62,18 +109,22 @@ def _refuse_pickles(name: str, revision: str, endpoint: str) -> None:
         raise InputError("model_only_pickles", path=name, found=pickles[:3])
 
 
-def _refused(error: Exception, name: str, revision: str, endpoint: str, target: Path) -> StudioError:
+def _refused(error: Exception, kind: str, name: str, revision: str, endpoint: str, target: Path) -> Exception:
+    """What to raise for what the hub's client raised; what is no answer of a hub or a disk stays as it is."""
     from huggingface_hub import errors
 
+    codes = _CODES[kind]
+    if not isinstance(error, errors.HfHubHTTPError | OSError | ValueError) and not _of_the_network(error):
+        return error
     if isinstance(error, errors.GatedRepoError):
-        return InputError("hub_gated", name=name)
+        return InputError(codes["gated"], name=name)
     if isinstance(error, errors.RepositoryNotFoundError | errors.RevisionNotFoundError | errors.HFValidationError):
-        return InputError("hub_unknown", name=name, revision=revision)
+        return InputError(codes["unknown"], name=name, revision=revision, hub="Hugging Face")
     if isinstance(error, OSError) and error.errno == 28:
         return WorkError("disk_full", path=str(target.parent))
     if isinstance(error, PermissionError):
         return WorkError("cache_not_writable", path=str(target.parent), reason=error.strerror or str(error))
-    return WorkError("hub_unreachable", name=name, endpoint=endpoint, folder=str(target.parent))
+    return WorkError(codes["unreachable"], name=name, endpoint=endpoint, folder=str(target.parent))
 
 
 def _reporter(on_progress: Progress | None) -> Any:
