@@ -6,15 +6,16 @@ Nothing but the rows that are shown is read, save by a search and, once, to meas
 from __future__ import annotations
 
 import json
-import re
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from studio.data import places, recognise, walk
+from studio.data import places, recognise, search, walk
 from studio.data.catalogue import Entry
 from studio.data.edits import ADDED, Draft
 from studio.data.index import RowIndex, Stop, Tell
@@ -34,6 +35,9 @@ class View:
 
     only: Path | Sequence[int] | None = None
     order: str = ""
+
+
+WHOLE = View()
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Browser:
         """The rows of an entry, indexed if they were not; raises what `RowIndex.of` raises."""
         return cls(entry, RowIndex.of(entry, workspace.cache, tell, should_stop), draft)
 
-    def numbers(self, view: View = View()) -> Sequence[int]:
+    def numbers(self, view: View = WHOLE) -> Sequence[int]:
         """The numbers of the rows in a view, in its order; what the draft adds stands at the end of a whole view."""
         if view.only is None and not view.order:
             added = list(self.draft.edits.added) if self.draft else []
@@ -78,17 +82,17 @@ class Browser:
             chosen = chosen[np.argsort(-lengths if view.order == "longest" else lengths, kind="stable")]
         return chosen  # type: ignore[return-value]
 
-    def count(self, view: View = View()) -> int:
+    def count(self, view: View = WHOLE) -> int:
         """How many rows a view has."""
         return len(self.numbers(view))
 
-    def page(self, view: View = View(), page: int = 0, size: int = 20) -> list[Row]:
+    def page(self, view: View = WHOLE, page: int = 0, size: int = 20) -> list[Row]:
         """The rows of a page, counted from 0."""
         if not self.index.fresh:
             raise InputError("dataset_changed", path=self.entry.name)
         return [self.row(int(number)) for number in self.numbers(view)[page * size:(page + 1) * size]]
 
-    def page_of(self, number: int, view: View = View(), size: int = 20) -> int | None:
+    def page_of(self, number: int, view: View = WHOLE, size: int = 20) -> int | None:
         """The page of a view on which a row stands; None when it is not in the view."""
         numbers = self.numbers(view)
         if isinstance(numbers, range):
@@ -112,20 +116,11 @@ class Browser:
                should_stop: Stop | None = None) -> Iterator[list[int]]:
         """The numbers of the rows in which the words, or a regular expression, occur, as they are found.
 
-        Raises InputError search_pattern and StopAsked; an empty list now and then lets the caller breathe.
+        Rows that the draft edits or adds are searched as the draft has them. Raises what `search.search` raises.
         """
-        try:
-            sought = re.compile(words if pattern else re.escape(words), re.IGNORECASE if any_case else 0)
-        except re.error as error:
-            raise InputError("search_pattern", value=words, reason=str(error)) from error
-        for first, rows, spelling in self.index.blocks():
-            found = [number for number, raw in enumerate(rows, first)
-                     if sought.search(text_of(places.parsed(raw, spelling)))]
-            if tell:
-                tell(first + len(rows), self.index.rows)
-            if should_stop and should_stop():
-                raise StopAsked("searching")
-            yield found
+        edits = self.draft.edits if self.draft else None
+        instead = {**edits.changed, **{number: one.row for number, one in edits.added.items()}} if edits else {}
+        return search.search(self.index, words, pattern, any_case, instead, tell, should_stop)
 
     def lengths(self, tell: Tell | None = None, should_stop: Stop | None = None) -> np.ndarray:
         """The characters of every row's words, counted once and kept beside the index."""
@@ -135,12 +130,12 @@ class Browser:
         lengths = np.zeros(self.index.rows, np.int64)
         for first, rows, spelling in self.index.blocks():
             for number, raw in enumerate(rows, first):
-                lengths[number] = len(text_of(places.parsed(raw, spelling)))
+                lengths[number] = len(search.text_of(places.parsed(raw, spelling)))
             if tell:
                 tell(first + len(rows), self.index.rows)
             if should_stop and should_stop():
                 raise StopAsked("measuring")
-        np.save(kept, lengths)
+        _keep(kept, lengths)
         return lengths
 
     def _row(self, place: Place, raw: Any, state: str, why: str = "", before: Any = None) -> Row:
@@ -165,15 +160,12 @@ class Browser:
             return why.reason
 
 
-def text_of(row: Any) -> str:
-    """All words of a row, a line each."""
-    if isinstance(row, str):
-        return row
-    if isinstance(row, dict):
-        return "\n".join(filter(None, map(text_of, row.values())))
-    if isinstance(row, list):
-        return "\n".join(filter(None, map(text_of, row)))
-    return "" if row is None or isinstance(row, bool) else str(row)
+def _keep(path: Path, array: np.ndarray) -> None:
+    """Keep an array beside an index, in one instant; an index that was cleared away or a full disk keeps nothing."""
+    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    with suppress(OSError):
+        np.save(aside, array)
+        os.replace(aside, path)
 
 
 def _chosen(only: Path | Sequence[int], rows: int) -> np.ndarray:

@@ -23,8 +23,8 @@ import numpy as np
 
 from studio.data import places
 from studio.data.aside import aside
-from studio.data.catalogue import Entry
-from studio.data.walk import Place, path_of
+from studio.data.catalogue import Entry, sources_of
+from studio.data.walk import Place
 from studio.errors import InputError, StopAsked
 from studio.records import read_json
 
@@ -68,7 +68,7 @@ class RowIndex:
         """
         stamps = stamps_of(entry)
         room = cache / "index"
-        kept = room / _key(stamps)
+        kept = room / _key([*stamps, [source.name for source in sources_of(entry)]])
         for _ in range(2):
             try:
                 found = cls(kept, stamps)
@@ -167,7 +167,7 @@ class RowIndex:
 
 def stamps_of(entry: Entry) -> list[list[Any]]:
     """[path, size, time of change] of each file of the entry."""
-    return [_stamp(path) for path in dict.fromkeys(source.path for source in places.sources(path_of(entry)))]
+    return [_stamp(path) for path in dict.fromkeys(source.path for source in sources_of(entry))]
 
 
 def _stamp(path: Path) -> list[Any]:
@@ -183,7 +183,7 @@ def _key(stamps: list[list[Any]]) -> str:
 
 
 def _make(entry: Entry, room: Path, kept: Path, tell: Tell | None, should_stop: Stop | None) -> None:
-    sources = places.sources(path_of(entry))
+    sources = sources_of(entry)
     total, behind = sum(source.size for source in sources), 0
 
     def at(position: int) -> None:

@@ -24,6 +24,7 @@ from studio.data.catalogue import Catalogue, Entry
 from studio.data.index import RowIndex, Stop, Tell
 from studio.data.make.registered import check_free, settle
 from studio.data.places import as_line
+from studio.data.versions import check_one_format
 from studio.data.walk import walk
 from studio.errors import InputError, StopAsked
 from studio.sample import Sample
@@ -49,13 +50,15 @@ def split(entry: Entry, workspace: Workspace, shares: Sequence[float] = (0.8, 0.
     """Make NAME_train, NAME_validation and NAME_test (those with a share) out of a dataset; the rest goes to train.
 
     `tell(done, total)` hears rows, each twice. Raises InputError split_shares, split_too_few when a side would stay
-    empty, dataset_name, make_name_taken; WorkError disk_full and disk_refuses; StopAsked. Nothing is left behind then.
+    empty, dataset_mixed, dataset_name, make_name_taken; WorkError disk_full and disk_refuses; StopAsked. Nothing is
+    left behind then.
     """
     wanted = _shares(shares)
     base = name or entry.name.replace("@", "_v")
     names = {side: f"{base}_{side}" for side in wanted}
     check_free(workspace, *names.values())
     index = RowIndex.of(entry, workspace.cache, None, should_stop)
+    check_one_format(entry, index)
     watch = _Watch(2 * index.rows, tell, should_stop)
     keys, left_out = _keys(entry, index.rows, watch)
     sides, groups = _sides(keys, list(wanted.values()), seed)

@@ -24,12 +24,13 @@ from typing import IO, Any
 import numpy as np
 
 from studio.data import edits as drafts
-from studio.data import places
+from studio.data import places, recognise
 from studio.data.aside import aside, settle
 from studio.data.catalogue import Catalogue, Entry
 from studio.data.difference import Difference, between
 from studio.data.edits import Added, Draft, Edits
 from studio.data.index import RowIndex, Stop, Tell, stamps_of
+from studio.data.walk import LOOKED_AT
 from studio.errors import InputError, StopAsked
 from studio.records import read_json
 from studio.workspace import Workspace
@@ -143,10 +144,11 @@ class Versions:
              should_stop: Stop | None = None, draft: str = "") -> Version:
         """A new version out of another and edits; `tell(done, total)` hears rows.
 
-        Raises InputError dataset_changed when the base's files change meanwhile, WorkError disk_full or disk_refuses,
-        StopAsked; whatever it raises, nothing is left behind.
+        Raises InputError dataset_changed when the base's files change meanwhile and dataset_mixed, WorkError disk_full
+        or disk_refuses, StopAsked; whatever it raises, nothing is left behind.
         """
         index = self.index(name, base, None, should_stop)
+        check_one_format(self.entry(name, base), index)
         stamps = stamps_of(self.entry(name, base))
         with aside(self.room(name)) as folder:
             writer = _Writer(index, self._ids(name, base, index), edits, tell, should_stop)
@@ -231,6 +233,14 @@ class Versions:
                 continue
             settle(room)
             return number
+
+
+def check_one_format(entry: Entry, index: RowIndex) -> None:
+    """Raise InputError dataset_mixed when rows of several formats would come together in one file."""
+    heads = [range(part.first, part.first + min(LOOKED_AT, part.rows)) for part in index.parts]
+    found = {recognise.format_of(entry, [index.row(number)[1] for number in head]) for head in heads}
+    if len(found) > 1:
+        raise InputError("dataset_mixed", name=entry.name, formats=", ".join(sorted(map(str, found - {None}))))
 
 
 class _Writer:
