@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,8 @@ CATALOGUE = catalogue_file.NAME
 VERSIONS, ROWS = "versions", "rows.jsonl"
 HUBS = {"hf_hub_url": "huggingface", "ms_hub_url": "modelscope", "om_hub_url": "modelers"}
 SCRIPT, CLOUD = "script_url", "cloud_file_name"
+Tell = Callable[[int, int], None]
+Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,33 @@ class Catalogue:
         self._listed.pop(name)
         self._entries.pop(name, None)
 
+    def fetch(self, name: str, on_progress: Tell | None = None, should_stop: Stop | None = None) -> Entry:
+        """The dataset of this name, brought from its hub unless it is on this disk.
+
+        `on_progress(done, total)` hears bytes. Raises what `entry` and `fetching.fetch_dataset` raise.
+        """
+        from studio.data import fetching
+
+        found = self._entries.get(name)
+        if found is not None and found.path is None and found.hubs and self._local(found) is None:
+            hub, remote = hub_of(found)
+            fetching.fetch_dataset(remote, hub, self.workspace, on_progress, should_stop, subset=found.subset,
+                                   folder=found.folder, split=found.split)
+        return self.entry(name)
+
+    def _local(self, entry: Entry) -> Path | None:
+        """The folder into which a distant entry, or the parts of it that are meant, was brought."""
+        from studio.data import fetching
+
+        tried = (fetching.local(name, hub, self.workspace, entry.subset, entry.folder, entry.split)
+                 for hub, name in entry.hubs.items())
+        return next((path for path in tried if path is not None), None)
+
     def _at_hand(self, entry: Entry) -> Entry:
-        """A distant entry with the folder into which it was downloaded."""
+        """A distant entry with the folder into which it was brought."""
+        path = self._local(entry)
+        if path is not None:
+            return replace(entry, path=path, shipped=False)
         code = "dataset_remote" if entry.hubs else "dataset_cloud" if entry.about.get(CLOUD) else "dataset_script"
         raise InputError(code, name=entry.name, remote=entry.remote or "")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from studio.data import reading, recognise
-from studio.data.catalogue import Entry
+from studio.data.catalogue import Entry, sources_of
 from studio.data.chat import ChatTokenizer
 from studio.data.doctor import Report, examine
 from studio.data.doctor.examination import CUTOFF_LEN, Stop, Tell
-from studio.data.walk import LOOKED_AT, path_of, walk
+from studio.data.walk import LOOKED_AT, walk
 from studio.errors import InputError
 
 SHOWN = 3
@@ -35,7 +35,7 @@ def check(entry: Entry, *, chat: ChatTokenizer | None = None, cutoff_len: int = 
 
 def said(entry: Entry, report: Report, lang: str) -> dict[str, Any]:
     """The same of a report that is there already."""
-    facts = [reading.describe(source) for source in reading.sources(path_of(entry))[:1]]
+    facts = [reading.describe(source) for source in sources_of(entry)[:1]]
     problems = [{"code": one["code"], "count": one["count"], "severity": one["severity"],
                  "examples": [{name: example[name] for name in ("file", "line", "why")}
                               for example in one["examples"][:SHOWN]]} for one in report.spoken(lang)]

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from studio.data import mix, reading
-from studio.data.catalogue import Catalogue, Entry, count_rows
+from studio.data import mix
+from studio.data.catalogue import Catalogue, Entry, count_rows, sources_of
 from studio.data.model import ModelFacts, inspect, locate
 from studio.data.prepare import Part, parts
 from studio.plugins import plugin
@@ -87,7 +87,7 @@ def _rows(spec: Any, part: Part) -> int:
 
 def _usual_length(spec: Any, entries: list[Entry]) -> float:
     """Tokens of a usual row, from the size of the files."""
-    size = sum(path.stat().st_size for entry in entries if entry.path for path in reading.files(entry.path))
+    size = sum(source.size for entry in entries if entry.path for source in sources_of(entry))
     rows = sum(count_rows(entry) for entry in entries)
     return min(float(spec.cutoff_len), max(4.0, size / max(1, rows) / BYTES_PER_TOKEN))
 

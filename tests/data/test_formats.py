@@ -135,8 +135,10 @@ def test_a_tool_call_is_the_same_however_it_is_spelled(turn):
 def test_words_and_the_calls_after_them_are_one_turn():
     call = {"from": "function_call", "value": '{"name": "f", "arguments": {"x": 1}}'}
     said = {"from": "gpt", "value": "let me see"}
-    sample = read({"conversations": [{"from": "human", "value": "q"}, said, call, call]})
-    assert sample.messages[1:] == (Message("assistant", "let me see", CALLS * 2),)
+    seen, end = {"from": "observation", "value": "1"}, {"from": "gpt", "value": "a"}
+    sample = read({"conversations": [{"from": "human", "value": "q"}, said, call, call, seen, seen, end]})
+    assert sample.messages[1:] == (Message("assistant", "let me see", CALLS * 2), Message("tool", "1"),
+                                   Message("tool", "1"), Message("assistant", "a"))
 
 
 @pytest.mark.parametrize("turn", [{"role": "assistant", "content": "a", "reasoning_content": "hm"},

@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from studio.data import reading
-from studio.data.catalogue import Entry
+from studio.data.catalogue import Entry, sources_of
 from studio.data.chat import ChatTokenizer
 from studio.data.doctor import report as reports
 from studio.data.doctor.report import Example, Problem, Report
-from studio.data.walk import Place, path_of, walk
+from studio.data.walk import Place, walk
 from studio.errors import InputError, StopAsked
 from studio.plugins import kinds, plugin
 from studio.plugins.checks import Case, Side, Terms, Values
@@ -90,7 +89,7 @@ class _Examination:
         self.rows = self.usable = self.bytes = 0
         self.files: list[tuple[int, str]] = []
         self.lines = array("q")
-        self.total_bytes = sum(source.size for source in reading.sources(path_of(entry)))
+        self.total_bytes = sum(source.size for source in sources_of(entry))
 
     def run(self) -> None:
         """Look at every row."""
