@@ -24,7 +24,7 @@ _SENTENCE_END = re.compile(r"[.!?\u2026:;\"')\]*_`>|~#\d%$]\Z|[^\x00-\x7f]\Z")
 _HAN_ENDS = re.compile(r"[\u3002\uff01\uff1f]")
 _HAN_LAST = re.compile(r"[\u4e00-\u9fff]\Z")
 _LIST_LINE = re.compile(r"\s*(?:[-*\u2022|#>]|\d{1,3}[.)\u3001\uff0e])")
-_HASHTAG = re.compile(r"#\w+\Z")
+_HASHTAG_OR_LINK = re.compile(r"(?:#\w+|://\S+)\Z")
 _WORD = re.compile(r"[A-Za-z']+")
 _CLOSING_WORDS = 6
 _SHORTEST_WORDS, _SHORTEST_HAN = 4, 6
@@ -81,7 +81,7 @@ def _ends_open(text: str, last: str) -> bool:
 
 def _is_half_a_sentence(last: str) -> bool:
     """Whether a paragraph of whole sentences ends in one that is not."""
-    if _LIST_LINE.match(last) or _HASHTAG.search(last):
+    if _LIST_LINE.match(last) or _HASHTAG_OR_LINK.search(last):
         return False
     if _HAN_LAST.search(last):
         pieces = _HAN_ENDS.split(last)

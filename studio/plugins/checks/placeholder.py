@@ -16,7 +16,7 @@ _BRACKET = re.compile(r"[{<\[\u3010]")
 _CURLY = re.compile(r"\{\{ *[\w.]+ *\}\}")
 _MARKUP = re.compile(r"</\w+>|\{%|<\w+ \w+=")  # a page, whose curly brackets a program fills
 _ANGLE = re.compile(r"<([A-Z][A-Z_ ]{2,24})>")
-_SQUARE = re.compile(r"\[ *(?:your|insert|enter|company|customer|recipient|client|sender|first|last|full|hiring)"
+_SQUARE = re.compile(r"(?<!\w)\[ *(?:your|insert|enter|company|customer|recipient|client|sender|first|last|full|hiring)"
                      r"\b[^\[\]\n]{0,40}\](?!\()", re.I)
 _TAGS = frozenset((
     "HTML", "HEAD", "BODY", "TITLE", "TABLE", "DIV", "SPAN", "FORM", "INPUT", "SCRIPT", "STYLE", "CENTER", "FONT",
@@ -47,4 +47,4 @@ def _found(text: str) -> str:
 @cache
 def _bracketed() -> re.Pattern[str]:
     """Words of any language that a reader is to replace, in brackets."""
-    return re.compile(rf"[\[\u3010](?:{words_of('placeholders').pattern})[\]\u3011](?!\()", re.I)
+    return re.compile(rf"(?<!\w)[\[\u3010](?:{words_of('placeholders').pattern})[\]\u3011](?!\()", re.I)
