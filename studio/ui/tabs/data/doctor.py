@@ -35,7 +35,7 @@ def draw(visit: Visit) -> Html:
     report = last(visit.desk.workspace, visit.entry)
     if report is None:
         return join(running, controls.note(visit.say("doctor.intro")), _asking(visit, None))
-    return join(running, mended, _summary(visit, report), _cards(visit, report), _asking(visit, report))
+    return join(running, mended, _summary(visit, report), _asking(visit, report), _cards(visit, report))
 
 
 def examine(visit: Visit, said: Mapping[str, Any]) -> Place:

@@ -9,7 +9,7 @@ from typing import Any
 from studio.data.versions import Version, Versions
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
-from studio.ui.tabs.data import controls
+from studio.ui.tabs.data import controls, talk
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
 
@@ -145,12 +145,7 @@ def _change(visit: Visit, change: Any, one: Version) -> Html:
     head = tag("header", tag("strong", amounts.count(number + 1)), name, back, class_="line-up")
     if change.kind == "edited":
         return tag("div", head, _edited(change.before, change.after), class_="row")
-    return tag(
-        "div",
-        head,
-        tag("pre", _text(change.before if change.before is not None else change.after), class_="raw"),
-        class_="row",
-    )
+    return tag("div", head, talk.columns(change.before if change.before is not None else change.after), class_="row")
 
 
 def _edited(before: Any, after: Any) -> Html:

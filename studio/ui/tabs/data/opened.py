@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from studio.data.versions import Versions
+from studio.errors import StudioError
 from studio.texts import has
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.data import controls
@@ -34,14 +36,31 @@ def _of_a_set(visit: Visit) -> Html:
     ways = controls.tabs(
         visit.say("opened.parts"), [(part, visit.say(f"parts.{part}")) for part in OF_A_SET], place.part, "part"
     )
+    title = controls.row(tag("h2", place.name), _versions(visit))
     return tag(
         "header",
         back,
-        tag("div", tag("h2", place.set), train, class_="line-up apart"),
+        tag("div", title, train, class_="line-up apart"),
         ways,
         class_="set-head",
         data_key="head",
         data_of_set=True,
+    )
+
+
+def _versions(visit: Visit) -> Html | None:
+    """The choice among versions, once there are several."""
+    try:
+        found = Versions(visit.desk.workspace).of(visit.place.name)
+    except StudioError:
+        return None
+    if len(found) < 2:
+        return None
+    offered = [(one.key, visit.say("opened.version", number=one.number)) for one in reversed(found)]
+    return tag(
+        "span",
+        controls.choose("version", offered, visit.place.set, name_for=visit.say("parts.versions"), change="open"),
+        class_="version",
     )
 
 

@@ -37,6 +37,17 @@ def raw(row: Any) -> Html:
     return tag("pre", _short(text), class_="raw")
 
 
+def columns(row: Any) -> Html:
+    """A row of plain columns as terms and texts; any other as it stands in its file."""
+    if isinstance(row, dict) and all(isinstance(value, str) for value in row.values()):
+        return tag(
+            "dl",
+            *(join(tag("dt", name), tag("dd", _short(value))) for name, value in row.items() if value),
+            class_="columns",
+        )
+    return raw(row)
+
+
 def _side(visit: Visit, name: str, messages: Sequence[Message]) -> Html:
     return tag("div", tag("h4", visit.say(f"talk.{name}")), *_turns(visit, messages), class_=f"side {name}")
 
