@@ -1,11 +1,11 @@
-"""`data list|stats|preview`: datasets looked at, by name or by path."""
+"""`data list|check|stats|preview|tokenize|split|convert|make`: datasets looked at and made, by name or by path."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from studio.cli import data_looks
-from studio.cli.datasets import JSON, LOOKING
+from studio.cli import data_looks, data_makes
+from studio.cli.datasets import JSON
 from studio.cli.voice import Voice, cut, size, table
 from studio.cli.words import Call, Verb
 from studio.workspace import Workspace
@@ -35,17 +35,19 @@ def list_sets(call: Call) -> int:
 def as_json(entry: Any) -> dict[str, Any]:
     """A dataset as `data list --json` gives it; `rows` is null where counting would take long or cannot be done."""
     from studio.data.catalogue import count_rows, sources_of
+    from studio.data.check import format_of
     from studio.errors import InputError
 
-    bytes_, rows = 0, None
+    bytes_, rows, format_ = 0, None, entry.formatting
     here = entry.path is not None and entry.path.exists()
     if here:
         try:
             bytes_ = sum(source.size for source in sources_of(entry))
+            format_ = format_of(entry)
             rows = count_rows(entry) if bytes_ <= _COUNTED_BYTES else None
         except InputError:
             rows = None
-    return {"name": entry.name, "path": str(entry.path) if entry.path else None, "format": entry.formatting,
+    return {"name": entry.name, "path": str(entry.path) if entry.path else None, "format": format_,
             "rows": rows, "bytes": bytes_, "here": here, "remote": entry.remote, "shipped": entry.shipped}
 
 
@@ -60,9 +62,4 @@ def _row(voice: Voice, line: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-_WHAT = "NAME_OR_PATH"
-VERBS = (
-    Verb("data list", (JSON,), list_sets),
-    Verb("data stats", LOOKING, data_looks.stats, _WHAT, 1, 1),
-    Verb("data preview", LOOKING, data_looks.preview, _WHAT, 1, 1),
-)
+VERBS = (Verb("data list", (JSON,), list_sets), *data_looks.VERBS, *data_makes.VERBS)

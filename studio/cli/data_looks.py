@@ -1,18 +1,54 @@
-"""`data stats` and `preview`: how long a dataset's rows are, and what training would make of the first of them."""
+"""`data check`, `stats`, `preview` and `tokenize`: what a dataset is and what training makes of it."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from studio.cli.datasets import Asked, asked, progress
+from studio.cli.datasets import JSON, LOOKING, Asked, asked, progress
 from studio.cli.voice import Voice, number, table
-from studio.cli.words import Call
+from studio.cli.words import Call, Option, Verb
 
 PREVIEWED = 3
 BATCH = 8
 _GREEN, _PLAIN = "\x1b[32m", "\x1b[0m"
+
+
+def check(call: Call) -> int:
+    """Format, encoding, usable rows and every problem with examples; tokens are looked at when a model is named."""
+    from studio.data.check import check as checked
+
+    want = asked(call)
+    chat = want.chat() if want.names_model else None
+    entry = replace(want.entry, num_samples=want.rows) if want.rows else want.entry
+    with progress(want.voice) as tell:
+        found = checked(entry, chat=chat, cutoff_len=want.cutoff_len, lang=call.lang, tell=tell)
+    if want.json:
+        shown = ("code", "count", "examples")
+        want.voice.json({**found, "problems": [{key: one[key] for key in shown} for one in found["problems"]]})
+        return 0
+    for line in _checked(want.voice, want.entry.name, found):
+        want.voice.out(line)
+    return 0
+
+
+def _checked(voice: Voice, name: str, found: dict[str, Any]) -> Iterator[str]:
+    yield voice.say("data.check.head", name=name, format=found["format"] or "–", encoding=found["encoding"] or "–")
+    yield voice.say("data.rows", rows=f"{found['rows']:,}", usable=f"{found['usable_rows']:,}")
+    for problem in found["problems"]:
+        yield voice.say("data.check.problem", count=f"{problem['count']:,}", what=trouble(voice, problem["code"]))
+        for one in problem["examples"]:
+            yield voice.say("data.check.example", file=one["file"], line=one["line"], why=one["why"])
+    if not found["problems"]:
+        yield voice.say("data.check.good")
+
+
+def trouble(voice: Voice, code: str) -> str:
+    """The words for a problem's code: a check of the doctor, or a reason why rows are skipped."""
+    said = voice.word("data.doctor.checks", f"{code}.title")
+    return voice.word("data.skipped", code) if said == f"{code}.title" else said
 
 
 def stats(call: Call) -> int:
@@ -101,3 +137,50 @@ def _marked(slide: Any, colour: bool) -> str:
     """The text with what is learned in colour, or between ⟦ and ⟧ where there are no colours."""
     left, right = (_GREEN, _PLAIN) if colour else ("⟦", "⟧")
     return "".join(f"{left}{words}{right}" if state == "trained" else words for words, state in slide.parts())
+
+
+def tokenize(call: Call) -> int:
+    """Write the token rows that training uses, where it looks for them."""
+    from studio.data.options import Reading
+    from studio.data.tokenise import tokenise
+
+    want = asked(call)
+    options = Reading(_kind(want), want.template, cutoff_len=want.cutoff_len, max_samples=want.rows,
+                      tokenized_path=call.options.get("tokenized-path"))
+    with progress(want.voice) as tell:
+        found = tokenise(want.entry, want.folder, want.workspace, options, on_progress=tell)
+    counts = found.counts
+    if want.json:
+        want.voice.json({"path": str(found.folder), "found": found.found, "rows": counts.read, "used": counts.used,
+                         "skipped": dict(counts.skipped), "tokens": counts.tokens,
+                         "trained_tokens": counts.trained_tokens, "cut_rows": counts.cut})
+        return 0
+    for line in _kept(want.voice, found):
+        want.voice.out(line)
+    return 0
+
+
+def _kind(want: Asked) -> str:
+    """What training would learn from the dataset: answers, or the better of two; told from the first usable row."""
+    from studio.data.walk import LOOKED_AT, walk
+
+    found = (said.kind for _, _, said in walk(want.entry, limit=LOOKED_AT) if not isinstance(said, str))
+    return "preference" if next(found, "") == "preference" else "chat"
+
+
+def _kept(voice: Voice, found: Any) -> Iterator[str]:
+    counts = found.counts
+    yield voice.say("data.rows", rows=f"{counts.read:,}", usable=f"{counts.used:,}")
+    for reason, count in counts.skipped.items():
+        yield voice.say("dry.skipped", count=f"{count:,}", reason=voice.word("data.skipped", reason))
+    yield voice.say("dry.tokens", tokens=f"{counts.tokens:,}", trained=f"{counts.trained_tokens:,}")
+    yield voice.say("data.tokenize.found" if found.found else "data.tokenize.made", path=found.folder)
+
+
+_WHAT = "NAME_OR_PATH"
+VERBS = (
+    Verb("data check", LOOKING, check, _WHAT, 1, 1),
+    Verb("data stats", LOOKING, stats, _WHAT, 1, 1),
+    Verb("data preview", LOOKING, preview, _WHAT, 1, 1),
+    Verb("data tokenize", (*LOOKING[:-1], Option("tokenized-path", "DIR"), JSON), tokenize, _WHAT, 1, 1),
+)

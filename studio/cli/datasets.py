@@ -23,7 +23,10 @@ _TICK_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked of a dataset: which one, for which model, how long a row may be, how many rows."""
+    """What was asked of a dataset: which one, for which model, how long a row may be, how many rows.
+
+    `names_model` says that anything about the model was said at all.
+    """
 
     voice: Voice
     workspace: Workspace
@@ -33,6 +36,7 @@ class Asked:
     cutoff_len: int
     rows: int | None
     json: bool
+    names_model: bool
 
     @property
     def folder(self) -> Path:
@@ -48,7 +52,7 @@ class Asked:
         """The model's tokenizer and template; raises InputError for what is wrong with them."""
         from studio.data.chat import ChatTokenizer
 
-        return ChatTokenizer.load(self.folder, self.template)
+        return ChatTokenizer.load(self.folder, self.template, workspace=self.workspace)
 
 
 def asked(call: Call) -> Asked:
@@ -68,7 +72,8 @@ def asked(call: Call) -> Asked:
     refuse(errors)
     return Asked(Voice(call.lang), workspace, entry, call.options.get("model", STARTER),
                  call.options.get("template", ARGUMENTS["template"].default),
-                 cutoff_len or int(usual.default), rows, call.has("json"))
+                 cutoff_len or int(usual.default), rows, call.has("json"),
+                 any(name in call.options for name in ("model", "template", "cutoff-len")))
 
 
 def whole(call: Call, name: str, errors: list[StudioError], least: int, most: int | None = None) -> int | None:
@@ -90,7 +95,7 @@ def refuse(errors: list[StudioError]) -> None:
 
 
 @contextmanager
-def progress(voice: Voice) -> Iterator[Any]:
+def progress(voice: Voice, key: str = "data.reading") -> Iterator[Any]:
     """A function that hears (done, total) and shows it on one line that changes, on a terminal only."""
     if not sys.stderr.isatty():
         yield None
@@ -101,7 +106,7 @@ def progress(voice: Voice) -> Iterator[Any]:
         nonlocal last
         if time.monotonic() - last > _TICK_SECONDS:
             last = time.monotonic()
-            said = voice.say("data.reading", done=f"{done:,}", total=f"{total:,}")
+            said = voice.say(key, done=f"{done:,}", total=f"{total:,}")
             print(f"\r\x1b[2K{said}", end="", file=sys.stderr, flush=True)
 
     try:

@@ -30,6 +30,7 @@ class Place(NamedTuple):
 
 
 Step = tuple[Place, Any, Sample | str]
+Line = tuple[int, Any, str | None]
 
 
 def walk(entry: Entry, *, at: Callable[[int], None] | None = None, limit: int | None = None) -> Iterator[Step]:
@@ -47,22 +48,38 @@ def _steps(entry: Entry, at: Callable[[int], None] | None) -> Iterator[Step]:
     for source in sources_of(entry):
         name = source.name
         lines = _lines(source, None if at is None else lambda place: at(behind + place))  # noqa: B023
-        looked_at = list(itertools.islice(lines, LOOKED_AT))
+        looked_at, broken = _looked_at(lines)
         understand = recognise.reader(entry, [row for _, row, why in looked_at if why is None])
         for line, row, why in itertools.chain(looked_at, lines):
             yield Place(name, line, number), row, why or _understood(understand, row)
             number += 1
+        if broken is not None:
+            raise broken
         behind += source.size
 
 
-def _lines(source: reading.Source, at: Callable[[int], None] | None) -> Iterator[tuple[int, Any, str | None]]:
+def _looked_at(lines: Iterator[Line]) -> tuple[list[Line], InputError | None]:
+    """The first lines, by which rows are recognised, and the error that ended them."""
+    found: list[Line] = []
+    try:
+        found.extend(itertools.islice(lines, LOOKED_AT))
+    except InputError as error:
+        return found, error
+    return found, None
+
+
+def _lines(source: reading.Source, at: Callable[[int], None] | None) -> Iterator[Line]:
     """(line, row, None) of every row and (line, None, reason) of every line that is none, in their order."""
-    broken: list[tuple[int, Any, str | None]] = []
-    for line, row in reading.numbered(source, at, lambda line, code, detail: broken.append((line, None, code))):
-        if broken:
-            yield from broken
-            broken.clear()
-        yield line, row, None
+    broken: list[Line] = []
+    try:
+        for line, row in reading.numbered(source, at, lambda line, code, detail: broken.append((line, None, code))):
+            if broken:
+                yield from broken
+                broken.clear()
+            yield line, row, None
+    except InputError:
+        yield from broken
+        raise
     yield from broken
 
 

@@ -49,7 +49,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
 def test_the_list_has_ones_own_sets_first_and_then_the_samples(capsys: pytest.CaptureFixture[str]) -> None:
     listed = told(capsys, "list")
     assert listed[0] | {"path": None, "bytes": 0} == {
-        "name": "mine", "path": None, "format": None, "rows": 3, "bytes": 0, "here": True, "remote": None,
+        "name": "mine", "path": None, "format": "alpaca", "rows": 3, "bytes": 0, "here": True, "remote": None,
         "shipped": False}
     assert "number_words" in [line["name"] for line in listed if line["shipped"]]
     assert main(["data"]) == 0
@@ -135,3 +135,139 @@ def test_looking_leaves_nothing_behind(capsys: pytest.CaptureFixture[str], alone
     told(capsys, "stats", "mine")
     told(capsys, "preview", "mine")
     assert sorted(alone.rglob("*")) == before
+
+
+# ---- check ----
+
+
+def test_a_check_has_its_shape_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, "check", "mine")
+    assert set(found) == {"format", "encoding", "rows", "usable_rows", "problems"}
+    assert (found["format"], found["encoding"], found["rows"], found["usable_rows"]) == ("alpaca", "utf-8", 3, 2)
+    assert all(set(problem) == {"code", "count", "examples"} for problem in found["problems"])
+    empty = next(problem for problem in found["problems"] if problem["code"] == "empty_answer")
+    assert empty["count"] == 1
+    assert [set(one) for one in empty["examples"]] == [{"file", "line", "why"}]
+    assert empty["examples"][0]["file"] == "mine.json"
+    assert told(capsys, "check", "mine", "--rows", "1")["rows"] == 1
+
+
+def test_a_check_looks_at_tokens_when_a_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def codes(*words: str) -> set[str]:
+        return {problem["code"] for problem in told(capsys, "check", "mine", *words)["problems"]}
+
+    assert codes("--cutoff-len", "40") - codes() == {"truncated"}
+
+
+def test_a_broken_line_is_skipped_and_a_broken_array_says_its_line(
+    capsys: pytest.CaptureFixture[str], alone: Path
+) -> None:
+    lines = [json.dumps(row) for row in (ROWS[0], ROWS[2])]
+    (alone / "a.jsonl").write_text(f"{lines[0]}\n{{broken\n{lines[1]}\n", encoding="utf-8")
+    (alone / "b.json").write_text("[" + ",\n".join([*lines, "{broken", *lines]) + "]", encoding="utf-8")
+    for name, code, line in (("a.jsonl", "broken_line", 2), ("b.json", "dataset_broken", 3)):
+        found = told(capsys, "check", name)
+        assert (found["format"], found["usable_rows"]) == ("alpaca", 2)
+        problem = next(problem for problem in found["problems"] if problem["code"] == code)
+        assert problem["count"] == 1
+        assert [(one["file"], one["line"]) for one in problem["examples"]] == [(name, line)]
+
+
+def test_a_file_that_is_no_text_says_so_in_its_own_words(capsys: pytest.CaptureFixture[str], alone: Path) -> None:
+    (alone / "binary.json").write_bytes(b"\x00\x01\x02")
+    (problem,) = told(capsys, "check", "binary.json")["problems"]
+    assert "@" not in problem["examples"][0]["why"]
+
+
+def test_a_check_speaks_to_people_in_both_languages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", "mine"]) == 0
+    assert "the answer is empty: 1" in capsys.readouterr().out
+    assert main(["data", "check", "mine", "--lang", "zh"]) == 0
+    assert "mine.json 第" in capsys.readouterr().out
+
+
+def test_a_file_without_rows_is_one_sentence(capsys: pytest.CaptureFixture[str], alone: Path) -> None:
+    (alone / "empty.json").write_text("", encoding="utf-8")
+    assert len(refused(capsys, "check", "empty.json")) == 1
+
+
+# ---- tokenize ----
+
+
+def test_what_tokenize_keeps_is_what_training_takes(
+    capsys: pytest.CaptureFixture[str], alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.data import tokenise
+    from studio.data.prepare import prepare
+    from studio.specs import train
+
+    made = told(capsys, "tokenize", "mine", "--cutoff-len", "40")
+    assert (made["found"], made["rows"], made["used"], made["cut_rows"]) == (False, 3, 2, 1)
+    assert made["skipped"] == {"empty_answer": 1}
+    assert Path(made["path"]).is_relative_to(alone)
+    assert told(capsys, "tokenize", "mine", "--cutoff-len", "40") == made | {"found": True}
+    spec = train.check({"dataset": "mine", "cutoff_len": 40, "val_size": 0, "eval_strategy": "no"})
+    monkeypatch.setattr(tokenise, "walk", None)  # nobody may read
+    prepared = prepare(spec, Workspace(alone), Workspace().starter)
+    assert prepared.counts.tokens == made["tokens"]
+    with pytest.raises(TypeError):
+        prepare(train.check({"dataset": "mine", "cutoff_len": 41}), Workspace(alone), Workspace().starter)
+
+
+def test_tokenize_notices_a_changed_file_and_another_folder(capsys: pytest.CaptureFixture[str], alone: Path) -> None:
+    first = told(capsys, "tokenize", "mine", "--tokenized-path", str(alone / "kept"))
+    assert Path(first["path"]).is_relative_to(alone / "kept")
+    (alone / "data" / "mine.json").write_text(json.dumps([*ROWS, ROWS[0]]), encoding="utf-8")
+    second = told(capsys, "tokenize", "mine", "--tokenized-path", str(alone / "kept"))
+    assert (second["found"], second["rows"]) == (False, 4)
+
+
+# ---- split, convert, make ----
+
+
+def test_made_split_and_converted_sets_are_datasets(capsys: pytest.CaptureFixture[str], alone: Path) -> None:
+    made = told(capsys, "make", "sums", "--rows", "60", "--operations", "+,-", "--range", "1,30", "--seed", "3")
+    assert [(one["name"], one["rows"]) for one in made] == [("sums", 54), ("sums_heldout", 6)]
+    parts = told(capsys, "split", "sums", "--shares", "8,1,1", "--seed", "1", "--output", "parts")
+    assert sum(parts["rows"].values()) == 54
+    assert list(parts["names"].values()) == ["parts_train", "parts_validation", "parts_test"]
+    written = told(capsys, "convert", "sums", "--to", "openai", "--output", str(alone / "out.jsonl"))
+    assert (written["rows"], written["written"], written["left_out"]) == (54, 54, {})
+    assert told(capsys, "check", "out.jsonl")["format"] == "openai"
+    listed = {line["name"]: line["rows"] for line in told(capsys, "list")}
+    assert (listed["parts_train"], listed["sums_heldout"]) == (parts["rows"]["train"], 6)
+
+
+def test_the_same_seed_makes_the_same_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        made = told(capsys, "make", name, "--rows", "20", "--seed", seed, "--held-out", "0")
+        assert len(made) == 1
+        texts.append(Path(made[0]["path"]).read_text(encoding="utf-8"))
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_model_is_told_who_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    made = told(capsys, "make", "me", "--kind", "identity", "--called", "Ada", "--author", "Grace")
+    text = Path(made[0]["path"]).read_text(encoding="utf-8")
+    assert "Ada" in text and "Grace" in text and "{{" not in text
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    ("make mine", "mine already"),
+    ("make new --kind poems", "--kind is poems; it must be one of arithmetic, identity."),
+    ("make new --kind identity", "name"),
+    ("make new --range 1", "--range is 1; it must be two whole numbers"),
+    ("make new --held-out many", "--held-out is many; it must be numbers"),
+    ("make new --operations ^", "^"),
+    ("split mine --shares a,b", "--shares is a,b; it must be numbers with commas between."),
+    ("convert mine", "--to is missing; choose one of"),
+    ("convert mine --to nothing", "nothing"),
+])
+def test_what_cannot_be_made_is_one_sentence(
+    words: str, sentence: str, capsys: pytest.CaptureFixture[str], alone: Path
+) -> None:
+    before = sorted((alone / "data").rglob("*"))
+    lines = refused(capsys, *words.split())
+    assert len(lines) == 1 and sentence in lines[0]
+    assert sorted((alone / "data").rglob("*")) == before

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from studio.data.catalogue import Entry
 from studio.data.walk import walk
+from studio.errors import InputError
 from studio.sample import Sample
 
 
@@ -45,3 +48,13 @@ def test_a_broken_line_is_a_step_of_its_own(tmp_path):
     assert [place.number for place, _, _ in steps] == [0, 1, 2, 3]
     assert [row is None for _, row, _ in steps] == [False, True, False, True]
     assert all(isinstance(found, str) == (row is None) for _, row, found in steps)
+
+
+def test_a_file_that_breaks_off_early_gives_what_stands_before(tmp_path):
+    good = '{"instruction": "a", "output": "b"}'
+    (tmp_path / "d.json").write_text(f"[{good},\n{good},\n{{broken,\n{good}]", encoding="utf-8")
+    steps, found = walk(Entry("d", tmp_path / "d.json")), []
+    with pytest.raises(InputError) as error:
+        found.extend(steps)
+    assert error.value.values["line"] == 3
+    assert [(place.line, isinstance(sample, Sample)) for place, _, sample in found] == [(1, True), (2, True)]

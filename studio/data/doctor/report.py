@@ -83,7 +83,9 @@ class Problem:
         """What is wrong with one of its rows."""
         if self.is_skipped:
             return self.title(lang)
-        return say(lang, f"data.doctor.checks.{self.code}.row", **example.values)
+        values = {name: say(lang, value[1:]) if str(value).startswith("@") and has(lang, value[1:]) else value
+                  for name, value in example.values.items()}  # a value that is itself a sentence, named by its key
+        return say(lang, f"data.doctor.checks.{self.code}.row", **values)
 
     def _key(self, part: str) -> str:
         return f"data.doctor.skipped.{part}" if self.is_skipped else f"data.doctor.checks.{self.code}.{part}"
