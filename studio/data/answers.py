@@ -9,19 +9,13 @@ drop earlier thinking) are marked conversation by conversation.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from studio.data.jinja import REFUSALS
+from studio.data.turns import CLOSE, OPEN, Turn, is_plain, mark, marked
 
-Turn = dict[str, str]
 Span = tuple[int, int]
-OPEN, CLOSE = "\uf8e1", "\uf8e2"
-
-
-def mark(place: int) -> str:
-    """A text that no content has, for the content of the turn at `place`."""
-    return f"{OPEN}{place}{CLOSE}"
 
 
 class Render(Protocol):
@@ -40,11 +34,17 @@ class AnswerFinder:
         self._openings: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._trims = False
 
-    def spans(self, turns: Sequence[Turn], full: str) -> list[Span] | None:
+    def spans(self, turns: Sequence[Turn], full: str, render: Render | None = None,
+              tail: Callable[[str], int] | None = None) -> list[Span] | None:
         """The (start, end) of what the assistant says in each of its turns in `full`, their rendering.
 
-        That is its words and what the template makes it say before them. None when an answer cannot be told.
+        That is its words and what the template makes it say before them. None when an answer cannot be told. A
+        conversation with tools or thinking needs the `render` that it was rendered with, and `tail`, which tells how
+        much of a text that follows the last thing said belongs to the turn.
         """
+        if render is not None and tail is not None:
+            return _in_order([_said(render, turns, place, full, tail) for place, turn in enumerate(turns)
+                              if turn["role"] == "assistant"])
         roles = tuple(turn["role"] for turn in turns)
         found = self._words(roles, turns, full)
         if found is None or not any(self.openings(roles)):
@@ -86,10 +86,8 @@ class AnswerFinder:
                 if found is not None:
                     self._trims = trims
                     return found
-        each = [self._one(turns, place, full) for place, turn in enumerate(turns) if turn["role"] == "assistant"]
-        found = [span for span in each if span is not None]
-        ordered = all(left[1] <= right[0] for left, right in itertools.pairwise(found))
-        return found if len(found) == len(each) and ordered else None
+        return _in_order([_one(self._render, turns, place, full) for place, turn in enumerate(turns)
+                          if turn["role"] == "assistant"])
 
     def pieces(self, roles: tuple[str, ...]) -> tuple[str, ...] | None:
         """What the template writes around the contents of turns with these roles: one piece more than turns.
@@ -111,17 +109,70 @@ class AnswerFinder:
         pieces.append(rest)
         return tuple(pieces) if OPEN not in "".join(pieces) else None
 
-    def _one(self, turns: Sequence[Turn], place: int, full: str) -> Span | None:
-        """The answer at `place`, from a rendering in which only this content is a mark."""
-        content = turns[place]["content"]
-        marked = [{**turn, "content": mark(place)} if turn is turns[place] else turn for turn in turns]
-        text = self._render(marked)
-        if text.count(mark(place)) != 1:
+
+def _in_order(each: Sequence[Span | None]) -> list[Span] | None:
+    """The spans when all are there, one after the other."""
+    found = [span for span in each if span is not None]
+    ordered = all(left[1] <= right[0] for left, right in itertools.pairwise(found))
+    return found if len(found) == len(each) and ordered else None
+
+
+def _one(render: Render, turns: Sequence[Turn], place: int, full: str) -> Span | None:
+    """The words at `place`, from a rendering in which only this content is a mark."""
+    content = turns[place]["content"]
+    text = render([{**turn, "content": mark(place)} if turn is turns[place] else turn for turn in turns])
+    if text.count(mark(place)) != 1:
+        return None
+    before, _, after = text.partition(mark(place))
+    start = _common(before, full)
+    end = len(full) - _common(after[::-1], full[::-1])
+    return _whole(full, start, end, content) or _part(full, start, end, content)
+
+
+def _said(render: Render, turns: Sequence[Turn], place: int, full: str, tail: Callable[[str], int]) -> Span | None:
+    """Everything that the model has to say at `place`: from the generation prompt to the end of words or calls."""
+    if is_plain([turns[place]]):
+        span = _one(render, turns, place, full)
+        return span and (_lead(render, turns, place, full, span[0]), span[1])
+    text = render([*turns[:place], marked(turns[place], place), *turns[place + 1:]])
+    first, last = text.find(OPEN), text.rfind(CLOSE) + 1
+    if first < 0 or not full.startswith(text[:first]):
+        return None
+    after = text[last:]
+    end = len(full) - len(after)
+    if end < first or not full.endswith(after):
+        return None
+    if turns[place].get("tool_calls"):
+        shown = sum(text.count(mark(f"{place}.{at}.name")) == 1 for at in range(len(turns[place]["tool_calls"])))
+        if shown < len(turns[place]["tool_calls"]):
             return None
-        before, _, after = text.partition(mark(place))
-        start = _common(before, full)
-        end = len(full) - _common(after[::-1], full[::-1])
-        return _whole(full, start, end, content) or _part(full, start, end, content)
+        end += tail(_until_next(render, turns, place, after))
+    return _lead(render, turns, place, full, first), end
+
+
+def _until_next(render: Render, turns: Sequence[Turn], place: int, after: str) -> str:
+    """What of the text behind a turn's words stands before the words of the next turn."""
+    if place + 1 == len(turns) or not turns[place + 1]["content"]:
+        return after
+    text = render([*turns[:place], marked(turns[place], place), {**turns[place + 1], "content": mark(place + 1)},
+                   *turns[place + 2:]])
+    return text[text.rfind(CLOSE, 0, text.find(mark(place + 1))) + 1:].partition(mark(place + 1))[0]
+
+
+def _lead(render: Render, turns: Sequence[Turn], place: int, full: str, start: int) -> int:
+    """Where the model takes over from the template before the words at `start`; white space alone it need not say."""
+    if not place:
+        return start
+    try:
+        asked, plain = (render(turns[:place], add_generation_prompt=one) for one in (True, False))
+    except REFUSALS:
+        return start
+    begun = _common(asked, full)
+    if asked == plain or begun < len(plain) or begun > start:
+        return start
+    if begun < len(asked):
+        begun = max([len(plain), *(full.rfind(sign, len(plain), begun) + 1 for sign in "\n>]|")])
+    return begun if full[begun:start].strip() else start
 
 
 def _marks(roles: tuple[str, ...]) -> list[Turn]:

@@ -3,41 +3,34 @@
 Trained are the assistant's words and the token that ends them, in every turn: from the first token that holds a
 character of the answer to the first token after it that ends a turn, and nothing behind that. Where a template's
 generation prompt ends before what it always writes in front of the words (an empty thinking part, a channel's name),
-that belongs to the words: the model has to say it itself.
+that belongs to the words: the model has to say it itself. So do thinking and the calls of tools, as they are spelled.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from tokenizers import Encoding
-
-from studio.data.answers import AnswerFinder, Span, Turn
+from studio.data.answers import AnswerFinder, Span
 from studio.data.jinja import REFUSALS, compiled
+from studio.data.mask import NOT_TRAINED, Encoded, labels_of, masked
+from studio.data.spelling import Spelling
+from studio.data.templates import chosen
 from studio.data.tokenizer_files import TokenizerFiles
+from studio.data.turns import Manner, Turn, is_plain, manners, mark, marked, schemas, turn_of
 from studio.errors import InputError
-from studio.plugins import plugin
 from studio.sample import Message, Sample
+from studio.workspace import Workspace
 
-NOT_TRAINED = -100
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """One conversation in tokens; `spans` are the [start, end) places of trained tokens, `cut` says it was too long."""
-
-    ids: list[int]
-    spans: list[Span]
-    cut: bool
-
-    @property
-    def labels(self) -> np.ndarray:
-        """The ids where they are trained and -100 elsewhere, at the same places as the ids."""
-        return labels_of(np.asarray(self.ids, np.int32), self.spans)
+__all__ = ["NOT_TRAINED", "ChatTokenizer", "Encoded", "Located", "Place", "labels_of", "pair"]
+# A template learned by heart is compared with its rendering at first, and then now and again.
+_COMPARED_FIRST, _COMPARED_EVERY = 8, 256
+_PROBE = Message("assistant", "", ({"name": "look", "arguments": {"at": "it"}},))
+_PROBE_TOOL = {"name": mark("tool"), "description": "", "parameters": {"type": "object", "properties": {}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +58,18 @@ class Located:
     offsets: list[Span]
 
 
-def labels_of(ids: np.ndarray, spans: Sequence[Sequence[int]]) -> np.ndarray:
-    """The ids inside the spans and -100 outside."""
-    labels = np.full(len(ids), NOT_TRAINED, np.int32)
-    for start, end in spans:
-        labels[start:end] = ids[start:end]
-    return labels
-
-
 class ChatTokenizer:
     """The tokenizer and chat template of one model folder; see `load`."""
 
-    def __init__(self, files: TokenizerFiles, source: str, end: str | None, default_system: str | None) -> None:
+    def __init__(self, files: TokenizerFiles, source: str, end: str | None, default_system: str | None,
+                 last_only: bool = False) -> None:
         self.files = files
         self.tokenizer = files.tokenizer()
         self.default_system = default_system
+        self.last_only = last_only
         self.source = self._with_known_end(source, end)
+        self._manner, *self._manners = manners(self.source)
+        self._spellings: dict[tuple[str, ...], Spelling | None] = {}
         self.finder = AnswerFinder(self._text)
         try:
             self._template = compiled(self.source)
@@ -89,37 +78,41 @@ class ChatTokenizer:
             raise InputError("template_broken", path=str(files.folder), reason=str(error)) from error
 
     @classmethod
-    def load(cls, folder: Path | str, template: str = "own", default_system: str | None = None) -> ChatTokenizer:
-        """The tokenizer of a folder with the chat template of this name (a plug-in of `templates`).
+    def load(cls, folder: Path | str, template: str = "own", default_system: str | None = None,
+             workspace: Workspace | None = None) -> ChatTokenizer:
+        """The tokenizer of a folder with the chat template of this name: a plug-in of `templates`, or a user's own.
 
-        Raises InputError: tokenizer_missing, tokenizer_slow, tokenizer_broken, template_missing, template_broken,
-        eos_missing.
+        Raises InputError: tokenizer_missing, tokenizer_slow, tokenizer_broken, template_missing, template_unknown,
+        template_broken, template_line_broken, template_no_system, eos_missing.
         """
         files = TokenizerFiles.of(Path(folder))
-        chosen = plugin("templates", template)
-        source = chosen.JINJA or files.chat_template
+        wanted = chosen(template, workspace or Workspace.at())
+        source = wanted.source or files.chat_template
         if not source:
             raise InputError("template_missing", path=str(folder))
-        found = cls(files, source, getattr(chosen, "END", None), default_system)
+        found = cls(files, source, wanted.end, default_system, wanted.last_only)
         if not found.eos_ids:
             raise InputError("eos_missing", path=str(folder))
+        if default_system and not found.takes_system:
+            raise InputError("template_no_system", template=template, value=default_system)
         return found
 
     # ---- text ----
 
-    def render(self, messages: Sequence[Message | Mapping[str, str]], add_generation_prompt: bool = False) -> str:
+    def render(self, messages: Sequence[Message | Mapping[str, Any]], add_generation_prompt: bool = False,
+               tools: Sequence[Mapping[str, Any]] = ()) -> str:
         """The conversation as the model sees it; raises one of REFUSALS when the template says no."""
-        return self._text(self._turns(messages), add_generation_prompt)
+        return self._text(self._turns(messages), add_generation_prompt, schemas(tools))
 
-    def _turns(self, messages: Sequence[Message | Mapping[str, str]]) -> list[Turn]:
-        turns = [{"role": one.role, "content": one.content} if isinstance(one, Message) else dict(one)
-                 for one in messages]
+    def _turns(self, messages: Sequence[Message | Mapping[str, Any]], manner: Manner | None = None) -> list[Turn]:
+        turns = [turn_of(one, manner or self._manner) if isinstance(one, Message) else dict(one) for one in messages]
         if self.default_system and turns and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": self.default_system})
         return turns
 
-    def _text(self, turns: Sequence[Turn], add_generation_prompt: bool = False) -> str:
-        return self._template(messages=turns, tools=None, documents=None, add_generation_prompt=add_generation_prompt,
+    def _text(self, turns: Sequence[Turn], add_generation_prompt: bool = False,
+              tools: list[dict[str, Any]] | None = None) -> str:
+        return self._template(messages=turns, tools=tools, documents=None, add_generation_prompt=add_generation_prompt,
                               **self.files.special)
 
     def _with_known_end(self, source: str, end: str | None) -> str:
@@ -127,6 +120,35 @@ class ChatTokenizer:
         if end and self.tokenizer.token_to_id(end) is None and self._id("eos_token") is not None:
             return source.replace(end, "{{ eos_token }}")
         return source
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the template shows a system message."""
+        turns = [{"role": role, "content": mark(role)} for role in ("system", "user", "assistant")]
+        try:
+            return mark("system") in self._text(turns)
+        except REFUSALS:
+            return False
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether the template shows tools, their calls and their results."""
+        return self._tool_manner is not None
+
+    @cached_property
+    def _tool_manner(self) -> Manner | None:
+        """How the template wants calls of tools; None when it leaves something of them out."""
+        for manner in (self._manner, *self._manners):
+            turns = [{"role": "user", "content": "?"}, marked(turn_of(_PROBE, manner), 1),
+                     {"role": "tool", "content": mark("result"), "name": "look"},
+                     {"role": "assistant", "content": "!"}]
+            try:
+                text = self._text(turns, tools=schemas([_PROBE_TOOL]))
+            except REFUSALS:
+                continue
+            if all(mark(one) in text for one in ("tool", "1.0.name", "1.0.value", "result")):
+                return manner
+        return None
 
     # ---- special tokens ----
 
@@ -166,9 +188,9 @@ class ChatTokenizer:
         return self.tokenizer.get_vocab_size(with_added_tokens=True)
 
     @cached_property
-    def _special_ids(self) -> frozenset[int]:
+    def _special(self) -> dict[int, str]:
         added = self.tokenizer.get_added_tokens_decoder()
-        return frozenset(one for one, token in added.items() if token.special)
+        return {one: token.content for one, token in added.items() if token.special}
 
     def _template_ends(self, known: set[int]) -> list[int]:
         """The tokens with which the template itself ends an answer, seen in what it writes around marks."""
@@ -189,7 +211,21 @@ class ChatTokenizer:
     def _specials_after_words(self, pieces: Sequence[str] | None) -> list[int]:
         """The special tokens of the last piece when it begins with one, white space aside."""
         ids = self.encode_text(pieces[-1].lstrip()) if pieces else []
-        return [one for one in ids if one in self._special_ids] if ids and ids[0] in self._special_ids else []
+        return [one for one in ids if one in self._special] if ids and ids[0] in self._special else []
+
+    @cached_property
+    def _ends_and_signs(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        ends = [self.tokenizer.id_to_token(one) for one in self.eos_ids]
+        both = ("|".join(map(re.escape, sorted(found, key=len, reverse=True))) or "(?!)"
+                for found in (ends, self._special.values()))
+        found, signs = map(re.compile, both)
+        return found, signs
+
+    def _tail(self, text: str) -> int:
+        """How much of the text behind a turn's last word belongs to the turn: up to its end, else the next sign."""
+        ends, signs = self._ends_and_signs
+        found = ends.search(text) or signs.search(text)
+        return found.start() if found else len(text.rstrip())
 
     # ---- tokens ----
 
@@ -208,13 +244,21 @@ class ChatTokenizer:
 
     def encode_batch(self, samples: Sequence[Sample], cutoff_len: int = 1 << 30, train_on_prompt: bool = False,
                      mask_history: bool = False) -> list[Encoded | str]:
-        """The tokens of each conversation, or its reason: template_refused, mask_unfound or prompt_too_long."""
+        """The tokens of each conversation, or its reason: template_refused, template_no_system, template_no_tools,
+        mask_unfound or prompt_too_long.
+        """
+        first = -1 if mask_history or self.last_only else 0
+        return self._encoded(samples, [first] * len(samples), cutoff_len, train_on_prompt)
+
+    def _encoded(self, samples: Sequence[Sample], firsts: Sequence[int], cutoff_len: int,
+                 train_on_prompt: bool) -> list[Encoded | str]:
+        """The tokens of conversations of which the answers from the `firsts`-th on are trained."""
         located = [self._locate(sample) for sample in samples]
         texts = [found[0] for found in located if not isinstance(found, str)]
         encodings = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
         return [found if isinstance(found, str)
-                else self._masked(next(encodings), *found, cutoff_len, train_on_prompt, mask_history)
-                for found in located]
+                else masked(next(encodings), *found, self.eos_ids, first, cutoff_len, train_on_prompt)
+                for found, first in zip(located, firsts, strict=True)]
 
     def encode_pair(self, sample: Sample, cutoff_len: int = 1 << 30) -> tuple[Encoded, Encoded] | str:
         """The chosen and the rejected conversation of a preference, or the reason why it teaches nothing."""
@@ -226,17 +270,18 @@ class ChatTokenizer:
         `sample.rejected` stands in the place of as many last messages.
         """
         both = [Sample(messages, tools=sample.tools) for sample in samples for messages in pair(sample)]
-        encoded = self.encode_batch(both, cutoff_len, mask_history=True)
+        shared = [_answers(sample.messages[:len(sample.messages) - len(sample.rejected)]) for sample in samples]
+        encoded = self._encoded(both, [first for one in shared for first in (one, one)], cutoff_len, False)
         found: list[tuple[Encoded, Encoded] | str] = []
-        for chosen, rejected in zip(encoded[::2], encoded[1::2], strict=True):
-            if isinstance(chosen, str) or isinstance(rejected, str):
-                found.append(chosen if isinstance(chosen, str) else str(rejected))
+        for chosen_one, rejected in zip(encoded[::2], encoded[1::2], strict=True):
+            if isinstance(chosen_one, str) or isinstance(rejected, str):
+                found.append(chosen_one if isinstance(chosen_one, str) else str(rejected))
             else:
-                found.append((chosen, rejected))
+                found.append((chosen_one, rejected))
         return found
 
     def located(self, sample: Sample) -> Located | str:
-        """A conversation as it is rendered, with the place of every turn and token, or the reason against it."""
+        """A conversation as it is rendered, with the place of every answer and token, or the reason against it."""
         found = self._locate(sample)
         if isinstance(found, str):
             return found
@@ -247,53 +292,48 @@ class ChatTokenizer:
                       for turn, (start, end) in zip(answers, spans, strict=True))
         return Located(text, turns, encoding.ids, encoding.offsets)
 
+    # ---- where the answers stand ----
+
     def _locate(self, sample: Sample) -> tuple[str, list[Span]] | str:
         turns = self._turns(sample.messages)
         try:
-            text = self._text(turns)
-            spans = self.finder.spans(turns, text)
+            found = self._rich(sample) if sample.tools or not is_plain(turns) else self._plain(turns)
         except REFUSALS:
-            return "template_refused"
-        return (text, spans) if spans else "mask_unfound"
+            refuses_system = not self.takes_system and any(turn["role"] == "system" for turn in turns)
+            return "template_no_system" if refuses_system else "template_refused"
+        return found or "mask_unfound"
 
-    def _masked(self, encoding: Encoding, text: str, answers: list[Span], cutoff_len: int, train_on_prompt: bool,
-                mask_history: bool) -> Encoded | str:
-        ids = encoding.ids
-        spans = [self._token_span(encoding, ids, text, start, end) for start, end in answers]
-        start, end = spans[-1]
-        if ids[end - 1] not in self.eos_ids:
-            ids = [*ids[:end], self.eos_ids[0]]
-            spans[-1] = (start, end + 1)
-        elif not train_on_prompt:
-            ids = ids[:end]
-        if train_on_prompt:
-            spans = [(0, len(ids))]
-        elif mask_history:
-            spans = spans[-1:]
-        if len(ids) <= cutoff_len:
-            return Encoded(ids, spans, False)
-        spans = [(start, min(end, cutoff_len)) for start, end in spans if start < cutoff_len]
-        return Encoded(ids[:cutoff_len], spans, True) if spans else "prompt_too_long"
+    def _plain(self, turns: list[Turn]) -> tuple[str, list[Span]] | None:
+        """The text and answers of a conversation of words alone: learned by heart, else rendered."""
+        roles = tuple([turn["role"] for turn in turns])
+        if roles not in self._spellings:
+            self._spellings[roles] = self._learned(roles)
+        spelling = self._spellings[roles]
+        learned = spelling and spelling.spelled([turn["content"] for turn in turns])
+        if spelling and learned and spelling.uses > _COMPARED_FIRST and spelling.uses % _COMPARED_EVERY:
+            return learned
+        text = self._text(turns)
+        spans = self.finder.spans(turns, text)
+        if learned and learned != (text, spans):
+            self._spellings[roles] = None
+        return (text, spans) if spans else None
 
-    def _token_span(self, encoding: Encoding, ids: list[int], text: str, start: int, end: int) -> Span:
-        """The tokens that hold characters [start, end) of the text, and the end token that follows them."""
-        first = _token_at(encoding, start, end)
-        stop = _token_at(encoding, end, len(text))
-        if stop is None:
-            stop = len(ids)
-        elif encoding.token_to_chars(stop)[0] < end:
-            stop += 1
-        if first is None:
-            first = stop
-        place = stop
-        while place < len(ids):
-            if ids[place] in self.eos_ids:
-                return first, place + 1
-            left, right = encoding.token_to_chars(place)
-            if not text[left:right].isspace():
-                break
-            place += 1
-        return first, stop
+    def _learned(self, roles: tuple[str, ...]) -> Spelling | None:
+        return Spelling.learned(self.source, roles, self.finder.openings(roles), tools=None, documents=None,
+                                add_generation_prompt=False, **self.files.special)
+
+    def _rich(self, sample: Sample) -> tuple[str, list[Span]] | str | None:
+        """The text and answers of a conversation with tools or thinking."""
+        tools, manner = schemas(sample.tools), self._manner
+        if tools or any(message.tool_calls for message in sample.messages):
+            if self._tool_manner is None:
+                return "template_no_tools"
+            manner = self._tool_manner
+        turns = self._turns(sample.messages, manner)
+        render = partial(self._text, tools=tools)
+        text = render(turns)
+        spans = self.finder.spans(turns, text, render, self._tail)
+        return (text, spans) if spans else None
 
 
 def pair(sample: Sample) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
@@ -302,11 +342,5 @@ def pair(sample: Sample) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
     return sample.messages, (*kept, *sample.rejected)
 
 
-def _token_at(encoding: Encoding, place: int, end: int) -> int | None:
-    """The first token at or after a character; characters may vanish in normalising."""
-    while place < end:
-        token = encoding.char_to_token(place)
-        if token is not None:
-            return token
-        place += 1
-    return None
+def _answers(messages: Sequence[Message]) -> int:
+    return sum(message.role == "assistant" for message in messages)

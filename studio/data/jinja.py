@@ -26,12 +26,17 @@ def compiled(source: str) -> Callable[..., str]:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True,
-                                                extensions=[_Generation, loopcontrols])
-    environment.filters["tojson"] = _tojson
-    environment.globals.update(raise_exception=_refuse, strftime_now=_now, dict=_Dictionaries(), namespace=_Names)
-    return environment
+def _environment() -> Environment:
+    return Environment()
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """The sandbox with the blocks, filters and functions of model templates."""
+
+    def __init__(self) -> None:
+        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols])
+        self.filters["tojson"] = _tojson
+        self.globals.update(raise_exception=_refuse, strftime_now=_now, dict=_Dictionaries(), namespace=_Names)
 
 
 class _Generation(Extension):

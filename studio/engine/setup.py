@@ -83,7 +83,7 @@ def _prepare(job: Job) -> tuple[Any, int]:
     counts = data.counts
     job.recorder.say("rows", read=counts.read, used=counts.used, cut=counts.cut, held_out=counts.held_out,
                      cutoff=job.spec.cutoff_len)
-    return data, ChatTokenizer.load(job.model_folder, job.spec.template, job.spec.default_system).pad_id
+    return data, ChatTokenizer.load(job.model_folder, job.spec.template, job.spec.default_system, job.workspace).pad_id
 
 
 def _built(job: Job, data: Any, pad: int) -> Trainer:

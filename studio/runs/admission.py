@@ -10,6 +10,7 @@ from typing import Any
 from studio.data import prepare
 from studio.data.chat import ChatTokenizer
 from studio.data.model import inspect, locate
+from studio.data.templates import chosen
 from studio.errors import InputError, Problem, SpecError
 from studio.plugins import plugin
 from studio.runs import names
@@ -39,7 +40,7 @@ def examine(spec: Any, workspace: Workspace) -> list[Problem]:
 def _chat(spec: Any, workspace: Workspace) -> ChatTokenizer | None:
     """The tokenizer of a model that has no problem; None for one that is still at its hub."""
     folder = locate(spec.model_name_or_path, workspace, spec.model_revision)
-    return None if folder is None else ChatTokenizer.load(folder, spec.template, spec.default_system)
+    return None if folder is None else ChatTokenizer.load(folder, spec.template, spec.default_system, workspace)
 
 
 def _of_broken(draft: Mapping[str, Any], error: SpecError, workspace: Workspace) -> list[Problem]:
@@ -66,7 +67,7 @@ def _model(spec: Any, workspace: Workspace) -> Iterator[Problem]:
     problems = list(_said("model_name_or_path", find))
     folder = None if problems else find()
     if folder is None:
-        yield from problems
+        yield from [*problems, *_said("template", lambda: chosen(spec.template, workspace))]
         return
     problems = list(_said("model_name_or_path", lambda: inspect(folder)))
     yield from problems
@@ -77,7 +78,7 @@ def _model(spec: Any, workspace: Workspace) -> Iterator[Problem]:
         yield from _said(field, lambda: tuner.trainable(inspect(folder), spec))
     if any(problem.code in ("model_empty", "model_config_broken") for problem in problems):
         return  # the tokenizer would say the same again
-    yield from _said("template", lambda: ChatTokenizer.load(folder, spec.template, spec.default_system))
+    yield from _said("template", lambda: ChatTokenizer.load(folder, spec.template, spec.default_system, workspace))
 
 
 def _datasets(spec: Any, workspace: Workspace, chat: ChatTokenizer | None) -> Iterator[Problem]:

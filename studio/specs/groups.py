@@ -43,7 +43,7 @@ class DataArguments(Group):
     dataset: NameList = arg(["number_words"], basic=True)
     eval_dataset: NameList = arg([])
     dataset_dir: Text | None = arg(None, path=True)
-    template: Text = arg("own", choices=kinds("templates"))
+    template: Text = arg("own", choices=kinds("templates"), open_choices=True)
     default_system: Text | None = arg(None)
     cutoff_len: int = arg(1024, ge=8, le=1_048_576, aliases=("max_length", "max_seq_length"))
     max_samples: int | None = arg(None, ge=1)

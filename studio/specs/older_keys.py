@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from studio.plugins import kinds, plugin
+
 ANY = "*"
 
 
@@ -33,7 +35,7 @@ VALUES: dict[str, dict[Any, Any]] = {
     "stage": {"pt": "pretrain", "rm": "reward"},
     "finetuning_type": {"p_tuning": "prefix"},
     "learning_rate": {"auto": None},
-    "template": {None: "own"},
+    "template": {None: "own"} | {old: name for name in kinds("templates") for old in plugin("templates", name).ALIASES},
     "packing": {None: False},
     "mix_strategy": {None: "concat"},
     "flash_attn": {"disabled": "eager"},
@@ -143,14 +145,11 @@ VALUES_NOT_YET: dict[str, tuple[Any, ...]] = {
     "optim": ("paged_adamw_32bit", "lion_8bit", "lion_32bit", "adamw_apex_fused", "ademamix", "adagrad", "rmsprop"),
     "lr_scheduler_type": ("reduce_lr_on_plateau", "cosine_warmup_with_min_lr"),
     "template": (
-        "default", "empty", "fewshot", "vicuna", "zephyr", "llama2", "llama2_zh", "llama3", "llama4", "mistral",
-        "mistral_small", "ministral", "gemma", "gemma2", "gemma3", "gemma3n", "gemma4", "phi", "phi_small", "phi4",
-        "qwen", "qwen2_vl", "qwen2_omni", "qwen3", "qwen3_nothink", "qwen3_vl", "qwen3_5", "chatglm2", "chatglm3",
-        "glm4", "glm4_moe", "codegeex2", "codegeex4", "baichuan", "baichuan2", "intern", "intern2", "intern_vl", "yi",
-        "yi_vl", "deepseek", "deepseek3", "deepseekr1", "deepseekcoder", "belle", "bluelm", "breeze", "command_r",
-        "cohere", "cpm", "cpm3", "dbrx", "exaone", "falcon", "granite3", "hunyuan", "index", "kimi_vl", "llava",
-        "minicpm_v", "moonlight", "olmo", "openchat", "orion", "paligemma", "pixtral", "skywork_o1", "smollm",
-        "solar", "starchat", "telechat", "telechat2", "xverse", "yayi", "yuan", "ziya", "gpt_oss", "ernie",
+        "empty", "fewshot", "llama4", "ministral", "gemma4", "phi4", "qwen2_vl", "qwen2_omni", "qwen3_vl", "qwen3_5",
+        "glm4_moe", "codegeex2", "codegeex4", "baichuan", "intern", "intern_vl", "yi_vl", "deepseekcoder", "bluelm",
+        "breeze", "command_r", "cohere", "cpm", "cpm3", "dbrx", "exaone", "falcon", "hunyuan", "index", "kimi_vl",
+        "llava", "minicpm_v", "moonlight", "olmo", "orion", "paligemma", "pixtral", "skywork_o1", "smollm",
+        "starchat", "telechat", "telechat2", "xverse", "yayi", "yuan", "gpt_oss", "ernie",
     ),
 }
 

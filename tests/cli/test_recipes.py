@@ -102,7 +102,7 @@ def test_a_full_recipe_is_understood_but_for_deepspeed() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("template", "llama3"),
+        ("template", "dbrx"),
         ("stage", "dpo"),
         ("use_unsloth", True),
         ("finetuning_type", "oft"),

@@ -159,7 +159,7 @@ def test_a_template_that_refuses_a_conversation_is_a_reason(tmp_path):
     folder = own_template(tmp_path, "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}"
                                     "{% endif %}{{ m.content }}<|im_end|>{% endfor %}")
     chat = ChatTokenizer.load(folder)
-    assert chat.encode(sample(("system", "s"), ("user", "x"), ("assistant", "y"))) == "template_refused"
+    assert chat.encode(sample(("system", "s"), ("user", "x"), ("assistant", "y"))) == "template_no_system"
     assert said(chat, sample(("user", "x"), ("assistant", "y"))) == ["y<|im_end|>"]
 
 

@@ -20,8 +20,8 @@ OWN_NAMES = {"中文", "中文 | EN"}
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
 # Errors of a programmer, never shown to a user.
 INTERNAL = {"TypeError", "ValueError", "AssertionError", "RuntimeError", "KeyError", "NotImplementedError"}
-# Where three words in a row are another language's grammar, not a sentence: chat templates, CSS, scripts.
-GRAMMARS = {"studio/plugins/templates/alpaca.py", "studio/plugins/templates/chatml.py"}
+# Where three words in a row are another language's grammar, not a sentence: chat templates.
+GRAMMARS = "studio/plugins/templates/"
 # What other programs and fonts are called or say, as they say it; never spoken by the studio.
 FOREIGN = {
     "No space left on device", "Disk quota exceeded", "File too large", "can't allocate memory",
@@ -54,7 +54,7 @@ def is_internal(module: Module, node: ast.AST) -> bool:
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
 def test_no_sentence_stands_in_python(module: Module) -> None:
-    if module.name in GRAMMARS | READS_PIP:
+    if module.name in READS_PIP or module.name.startswith(GRAMMARS):
         return
     found = [f"{place(module, node)}: {node.value!r}" for node in module.strings()
              if SENTENCE.search(without_foreign(node.value)) and not CODE.search(node.value)
@@ -70,6 +70,8 @@ def without_foreign(text: str) -> str:
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
 def test_no_chinese_stands_in_python(module: Module) -> None:
+    if module.name.startswith(GRAMMARS):  # what a Chinese model was taught to read is not spoken to the user
+        return
     assert not [place(module, node) for node in module.strings()
                 if CHINESE.search(node.value) and node.value not in OWN_NAMES]
 

@@ -68,7 +68,7 @@ def test_a_learning_rate_may_be_spelled_in_many_ways(value: Any) -> None:
 @pytest.mark.parametrize(("field", "value", "code"), [
     ("lora_rank", True, "not_int"), ("lora_rank", "x", "not_int"), ("lora_rank", 8.5, "not_int"),
     ("packing", "perhaps", "not_bool"), ("lr_scheduler_kwargs", "x", "not_dict"), ("dataset", 3, "not_list"),
-    ("warmup_ratio", 1, "less_than"), ("seed", 2**32, "at_most"), ("template", "chatlm", "not_a_choice"),
+    ("warmup_ratio", 1, "less_than"), ("seed", 2**32, "at_most"), ("stage", "sfft", "not_a_choice"),
     ("val_size", 10.5, "val_size_mixed"), ("max_steps", 0, "max_steps_zero"), ("dataset", "", "dataset_none"),
     ("model_name_or_path", "  ", "model_none"), ("lora_rank", None, "not_int"),
 ])
