@@ -68,7 +68,7 @@ class RowIndex:
         """
         stamps = stamps_of(entry)
         room = cache / "index"
-        kept = room / _key([*stamps, [source.name for source in sources_of(entry)]])
+        kept = room / _key(entry, stamps)
         for _ in range(2):
             try:
                 found = cls(kept, stamps)
@@ -178,8 +178,9 @@ def _stamp(path: Path) -> list[Any]:
     return [str(path), stat.st_size, stat.st_mtime_ns]
 
 
-def _key(stamps: list[list[Any]]) -> str:
-    return hashlib.sha256(json.dumps([VERSION, stamps]).encode()).hexdigest()[:32]
+def _key(entry: Entry, stamps: list[list[Any]]) -> str:
+    names = [source.name for source in sources_of(entry)]
+    return hashlib.sha256(json.dumps([VERSION, stamps, names]).encode()).hexdigest()[:32]
 
 
 def _make(entry: Entry, room: Path, kept: Path, tell: Tell | None, should_stop: Stop | None) -> None:

@@ -24,7 +24,6 @@ from studio.errors import InputError
 LINES, ARRAY, TABLE, LAID = "lines", "array", "table", "laid"
 ENCODINGS = ("utf-8", "utf-8-sig", "gb18030")
 _NO_ROW = b"!"
-sources = reading.sources
 
 
 def find(source: reading.Source, laid: Path, at: At) -> tuple[Places, dict[str, Any]]:

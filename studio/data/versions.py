@@ -17,7 +17,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -84,13 +84,7 @@ class Versions:
 
     def entry(self, name: str, number: int = 1) -> Entry:
         """A version as a dataset that can be read; raises InputError version_unknown and what the catalogue raises."""
-        entry = Catalogue(self.workspace).entry(name)
-        if number == 1:
-            return entry
-        path = self.room(name) / str(number) / ROWS
-        if not path.is_file():
-            raise InputError("version_unknown", name=name, value=number)
-        return replace(entry, name=f"{name}@{number}", path=path, num_samples=None, shipped=False)
+        return Catalogue(self.workspace).entry(name if number == 1 else f"{name}@{number}")
 
     def index(self, name: str, number: int = 1, tell: Tell | None = None, should_stop: Stop | None = None) -> RowIndex:
         """The rows of a version."""

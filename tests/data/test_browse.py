@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from studio.data import jobs
 from studio.data.browse import Browser, View
 from studio.data.catalogue import Catalogue
 from studio.data.search import text_of
@@ -171,6 +172,7 @@ def test_formats_of_tables_and_other_encodings_are_searched_too(tmp_path: Path) 
 BROWSED = """
 import json, resource, sys, time
 from pathlib import Path
+from studio.data import jobs
 from studio.data.browse import Browser, View
 from studio.data.catalogue import Catalogue
 from studio.workspace import Workspace
@@ -205,3 +207,11 @@ def test_a_million_rows_are_browsed_searched_and_ordered_in_little_memory(tmp_pa
     assert said["hits"] == [99_999, *range(999_990, MANY)] and said["longest"][0] == 777_777
     assert said["grown"] < 150  # megabytes; the file has 150 of them
     assert time.monotonic() - start < 120
+
+
+@pytest.mark.slow
+def test_a_large_set_is_searched_by_a_job_whose_rows_can_be_shown(tmp_path: Path) -> None:
+    browser = browser_of(tmp_path, [row(n) for n in range(30)])
+    look = jobs.start(Workspace(tmp_path), "search", {"name": "a", "words": "question 2"}).wait(60)
+    assert look.state == "finished" and look.result["count"] == 11
+    assert [one.place.number for one in browser.page(View(only=Path(look.result["rows"])))] == [2, *range(20, 30)]

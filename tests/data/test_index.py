@@ -237,3 +237,14 @@ def test_row_nine_hundred_thousand_of_a_million_opens_in_a_moment(million: Path)
     kept = sum(path.stat().st_size for path in index_of(million, cache).folder.iterdir())
     assert kept <= 24 * MANY + 10_000  # nothing of the rows themselves
     assert isinstance(index_of(million, cache)._starts, np.memmap)
+
+
+def test_parts_of_a_dataset_are_indexed_as_the_catalogue_chooses_them(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in ("train", "test"):
+        (folder / f"{name}.jsonl").write_text(json.dumps({"instruction": name, "output": "x"}) + "\n", encoding="utf-8")
+    for split in ("train", "test"):
+        entry = Entry("set", folder, split=split)
+        assert [RowIndex.of(entry, tmp_path / "cache").row(0)] == [step[:2] for step in walk(entry)]
+        assert RowIndex.of(entry, tmp_path / "cache").row(0)[1]["instruction"] == split
