@@ -145,7 +145,7 @@ def tokenize(call: Call) -> int:
     from studio.data.tokenise import tokenise
 
     want = asked(call)
-    options = Reading(_kind(want), want.template, cutoff_len=want.cutoff_len, max_samples=want.rows,
+    options = Reading(None, want.template, cutoff_len=want.cutoff_len, max_samples=want.rows,
                       tokenized_path=call.options.get("tokenized-path"))
     with progress(want.voice) as tell:
         found = tokenise(want.entry, want.folder, want.workspace, options, on_progress=tell)
@@ -158,14 +158,6 @@ def tokenize(call: Call) -> int:
     for line in _kept(want.voice, found):
         want.voice.out(line)
     return 0
-
-
-def _kind(want: Asked) -> str:
-    """What training would learn from the dataset: answers, or the better of two; told from the first usable row."""
-    from studio.data.walk import LOOKED_AT, walk
-
-    found = (said.kind for _, _, said in walk(want.entry, limit=LOOKED_AT) if not isinstance(said, str))
-    return "preference" if next(found, "") == "preference" else "chat"
 
 
 def _kept(voice: Voice, found: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 class Reading:
     """What training takes from a run's spec, and the data verbs from their flags; the names are the arguments'.
 
-    `learns` is the kind of sample that is wanted ("chat", "preference"); None takes what the first row is.
+    `learns` is the kind of sample that is wanted ("chat", "preference"); None takes what the first rows are.
     """
 
     learns: str | None = None

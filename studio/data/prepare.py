@@ -91,7 +91,7 @@ def examine(spec: Any, workspace: Workspace, chat: Any, name: str) -> None:
     work, skipped = Tokeniser(None, workspace, Reading.of(spec), False), Skipped()
     work.chat = chat
     size = work.size(part.entry)
-    samples = work.samples(part.entry, skipped, part.most)
+    samples = work.samples(part.entry, skipped, part.most, str(work.options.learns))
     if not any(work.is_usable(sample, skipped) for sample in samples):
         raise work.useless(part.entry, skipped.total, skipped)
     if size < READ_WHOLE_BYTES:

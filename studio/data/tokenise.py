@@ -25,18 +25,18 @@ from studio.data.tokenizer_files import TokenizerFiles
 from studio.data.tokens import RowWriter, Stored
 from studio.data.walk import UNRECOGNISED, Place, path_of, walk
 from studio.errors import InputError, StopAsked
-from studio.plugins import plugin
+from studio.plugins import kinds, plugin
 from studio.sample import Sample
 from studio.workspace import PROJECT, Workspace
 
 CHUNK_ROWS = 512
 READ_WHOLE_BYTES = 8_000_000  # a tenth of a second of reading
-_HOPELESS_ROWS = 1000
+LEARNED = ("chat", "preference")
+_LOOKED_AT, _HOPELESS_ROWS = 24, 1000
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _MAKERS = ("sample.py", "data/reading", "data/recognise.py", "data/walk.py", "data/chat.py", "data/answers.py",
-           "data/spelling.py", "data/jinja.py", "data/tokenizer_files.py", "data/templates.py", "data/tokens.py",
-           "data/tokenise.py",
-           "plugins/formats", "plugins/templates")
+           "data/spelling.py", "data/mask.py", "data/turns.py", "data/jinja.py", "data/tokenizer_files.py",
+           "data/templates.py", "data/tokens.py", "data/tokenise.py", "plugins/formats", "plugins/templates")
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
 Placed = tuple[Place, Sample]
@@ -77,7 +77,7 @@ class Tokeniser:
     def __init__(self, model: Path | None, workspace: Workspace, options: Reading, write_cache: bool = True,
                  on_progress: Progress | None = None, should_stop: Stop | None = None) -> None:
         self.model, self.options, self.write_cache = model, options, write_cache
-        self.cache = workspace.cache
+        self.workspace, self.cache = workspace, workspace.cache
         self.folder = _folder(options.tokenized_path, workspace)
         self.on_progress, self.should_stop = on_progress, should_stop
         self.rows = self.bytes = self.total_bytes = 0
@@ -89,7 +89,7 @@ class Tokeniser:
         from studio.data.chat import ChatTokenizer
 
         options = self.options
-        return self.model and ChatTokenizer.load(self.model, options.template, options.default_system)
+        return self.model and ChatTokenizer.load(self.model, options.template, options.default_system, self.workspace)
 
     def expect(self, entries: list[Entry]) -> None:
         """Weigh all files, so that progress has a total."""
@@ -100,15 +100,26 @@ class Tokeniser:
         size = self.size(entry)
         most = _least(most, self.options.max_samples, entry.num_samples)
         bytes_before, rows_before = self.bytes, self.rows
-        memory = self.cache / "hashes" if self.write_cache else None
         marked = marks(entry)
-        content = fingerprint(entry, memory)
-        folder = self.folder / self._key(entry, content, most)
-        found = kept.read(folder)
-        rows, counts = found or kept.tokens(folder, lambda writer: self._fill(entry, writer, most, marked),
+        content = fingerprint(entry, self.cache / "hashes" if self.write_cache else None)
+        learns, found = self._known(entry, content, most)
+        folder = self.folder / self._key(entry, content, most, learns)
+        rows, counts = found or kept.tokens(folder, lambda writer: self._fill(entry, writer, most, learns, marked),
                                             self.write_cache, keeps_all=bool(self.options.tokenized_path))
         self.bytes, self.rows = bytes_before + size, rows_before + counts.read
         return Tokenised(rows, counts, content, folder if found or self.write_cache else None, bool(found))
+
+    def _known(self, entry: Entry, content: str, most: int | None) -> tuple[str, tuple[Stored, Counts] | None]:
+        """What is learned of a dataset and the rows kept of it; its first rows tell where nobody said and none are."""
+        asked = self.options.learns
+        for learns in (asked,) if asked else LEARNED:
+            found = kept.read(self.folder / self._key(entry, content, most, learns))
+            if found:
+                return learns, found
+        if asked:
+            return asked, None
+        kinds = (sample.kind for _, _, sample in walk(entry, limit=_LOOKED_AT) if not isinstance(sample, str))
+        return next((kind for kind in kinds if kind in LEARNED), LEARNED[0]), None
 
     def size(self, entry: Entry) -> int:
         """The bytes of a dataset; raises InputError when it is empty."""
@@ -117,19 +128,32 @@ class Tokeniser:
             raise InputError("dataset_empty", name=entry.name, path=str(entry.path))
         return size
 
-    def _key(self, entry: Entry, content: str, most: int | None) -> str:
+    def _key(self, entry: Entry, content: str, most: int | None, learns: str) -> str:
         options = self.options
-        parts = [_code(), content, [source.name for source in sources_of(entry)], entry.formatting, dict(entry.columns), dict(entry.tags), entry.ranking, most,
-                 *spelling(self.model, options.template), options.learns, options.default_system, options.cutoff_len,
-                 options.train_on_prompt, options.mask_history]
+        parts = [_code(), content, [source.name for source in sources_of(entry)], entry.formatting, dict(entry.columns),
+                 dict(entry.tags), entry.ranking, most, learns, *self._spelling, options.default_system,
+                 options.cutoff_len, options.train_on_prompt, options.mask_history]
         key = hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:32]
         return f"{_NOT_IN_NAMES.sub('-', entry.name)}-{key[:16]}" if options.tokenized_path else key
 
-    def _fill(self, entry: Entry, writer: RowWriter, most: int | None, marked: list[list[int]]) -> Counts:
+    @cached_property
+    def _spelling(self) -> list[str]:
+        """What decides how a conversation becomes ids: the tokenizer's files and the template's own source."""
+        template = self.options.template
+        if template in kinds("templates"):  # the usual case, without the template language
+            spelled = repr(sorted((name, value) for name, value in vars(plugin("templates", template)).items()
+                                  if name.isupper()))
+        else:
+            from studio.data.templates import chosen
+
+            spelled = repr(chosen(template, self.workspace))
+        return [TokenizerFiles.of(self.model).fingerprint() if self.model else "", template, spelled]
+
+    def _fill(self, entry: Entry, writer: RowWriter, most: int | None, learns: str, marked: list[list[int]]) -> Counts:
         """Tokenise a dataset into the writer, chunk by chunk."""
         skipped = Skipped()
         used = cut = tokens = trained = 0
-        samples = self.samples(entry, skipped, most)
+        samples = self.samples(entry, skipped, most, learns)
         while chunk := list(itertools.islice(samples, CHUNK_ROWS)):
             ids, spans = [], []
             for (place, _), found in zip(chunk, self._encoded([sample for _, sample in chunk]), strict=True):
@@ -161,9 +185,9 @@ class Tokeniser:
         for one in self.chat.encode_batch(samples, options.cutoff_len, options.train_on_prompt, options.mask_history):
             yield one if isinstance(one, str) else (one,)
 
-    def samples(self, entry: Entry, skipped: Skipped, most: int | None = None) -> Iterator[Placed]:
+    def samples(self, entry: Entry, skipped: Skipped, most: int | None, learns: str) -> Iterator[Placed]:
         """The rows of a dataset that can be learned from; the others are counted by reason."""
-        start, learns, used = self.bytes, self.options.learns, 0
+        start, used = self.bytes, 0
 
         def at(position: int) -> None:
             self.bytes = start + position
@@ -179,8 +203,6 @@ class Tokeniser:
                     if not used and skipped.counts[UNRECOGNISED] == _HOPELESS_ROWS:
                         raise self.useless(entry, skipped.total, skipped)
                 continue
-            if learns is None:
-                learns = found.kind if found.kind in ("chat", "preference") else "chat"
             if found.kind != learns:
                 skipped.add(f"kind_{found.kind}", place.file, place.line)
                 continue
@@ -227,14 +249,6 @@ class Tokeniser:
 def weight(entry: Entry) -> int:
     """The bytes of a dataset's files as `reading` counts them."""
     return sum(source.size for source in sources_of(entry))
-
-
-def spelling(model: Path | None, template: str) -> list[str]:
-    """What decides how a conversation becomes ids: the hash of the tokenizer's files, and the template's own source."""
-    if model is None:
-        return [template]
-    chosen = plugin("templates", template)
-    return [TokenizerFiles.of(model).fingerprint(), template, chosen.JINJA or "", str(getattr(chosen, "END", ""))]
 
 
 @cache

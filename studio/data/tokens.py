@@ -23,8 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from studio.data.chat import labels_of
-
 LENGTHS, CODES, TABLE, IDS = "lengths.i32", "codes.u16", "table.i32", "ids.i32"
 SPAN_COUNTS, SPANS = "span_counts.i32", "spans.i32"
 _NUMBERS = {".i32": np.dtype("<i4"), ".u16": np.dtype("<u2")}
@@ -52,6 +50,8 @@ class Stored:
 
     def row(self, place: int) -> tuple[np.ndarray, np.ndarray]:
         """(ids, labels) of a row, both int32."""
+        from studio.data.mask import labels_of  # knows the template language, which a mere look does not need
+
         start, end = self._starts[place]
         narrow = len(self._codes)
         ids = self._table[self._codes[start:end]] if start < narrow else self._ids[start - narrow:end - narrow]
