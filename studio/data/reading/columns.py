@@ -27,8 +27,9 @@ def rows(file: IO[bytes], kind: str, told: Told) -> Iterator[tuple[int, dict[str
                     told.skip(number, "bad_bytes")
                 else:
                     yield number, row
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise told.error(number + 1, str(error).partition("\n")[0]) from error
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError, KeyError) as error:
+        # a damaged length asks for more memory than there is
+        raise told.error(number + 1, str(error).partition("\n")[0] or type(error).__name__) from error
 
 
 def _batches(file: IO[bytes], kind: str) -> Iterator[Any]:
@@ -50,10 +51,16 @@ def _batches(file: IO[bytes], kind: str) -> Iterator[Any]:
 
 
 def _in_batch(batch: Any) -> Iterator[dict[str, Any] | None]:
-    """The rows of a batch; None for one with text that is not UTF-8."""
+    """The rows of a batch; None for one with text that is not UTF-8.
+
+    Whatever comes from a file is validated first: a damaged offset would otherwise be read from beyond the memory.
+    """
+    import pyarrow
+
     try:
+        batch.validate(full=True)
         found = batch.to_pylist()
-    except UnicodeDecodeError:
+    except pyarrow.ArrowInvalid:
         found = [one for place in range(batch.num_rows) for one in _alone(batch.slice(place, 1))]
     if _is_plain(batch.schema):
         yield from found
@@ -62,9 +69,12 @@ def _in_batch(batch: Any) -> Iterator[dict[str, Any] | None]:
 
 
 def _alone(row: Any) -> list[dict[str, Any] | None]:
+    import pyarrow
+
     try:
+        row.validate(full=True)
         return row.to_pylist()
-    except UnicodeDecodeError:
+    except pyarrow.ArrowInvalid:
         return [None]
 
 

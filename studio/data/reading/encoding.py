@@ -65,11 +65,17 @@ def as_text(file: IO[bytes]) -> IO[str]:
 
 
 def _wide(sample: bytes) -> str | None:
-    """UTF-16 without a mark, known by the zero byte that one side of its ASCII characters has."""
+    """UTF-16 without a mark, known by the zero byte that one side of its ASCII characters has.
+
+    A text of other encodings with zero bytes in it is not: its zeros are few, and the rest reads as UTF-8.
+    """
     start = sample[:8192]
     zeros = [start[side::2].count(0) for side in (0, 1)]
     for side, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
-        if zeros[side] > len(start) * 0.01 and zeros[1 - side] == 0 and zeros[side] > 1:
+        if zeros[1 - side] or zeros[side] < 2 or zeros[side] < len(start) * 0.01:
+            continue
+        beyond, wrong = _damage(start, "utf-8")
+        if zeros[side] > len(start) * 0.12 or wrong > _DAMAGED * beyond:
             return encoding
     return None
 

@@ -9,31 +9,40 @@ from typing import IO, Any
 
 from studio.data.reading.source import check_bomb, unreadable
 from studio.data.reading.told import Told
+from studio.errors import StudioError
 
 
 def rows(file: IO[bytes], told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
     """Every row with its number in its sheet; formulas give the values that were last computed."""
-    book = _opened(file, told)
+    _check(file, told)
+    try:
+        yield from _in_book(file, told)
+    except StudioError:
+        raise
+    except Exception as error:  # what a damaged workbook makes its reader raise is of every kind
+        raise unreadable(told.stream.source.path, error) from error
+
+
+def _check(file: IO[bytes], told: Told) -> None:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise unreadable(told.stream.source.path, error) from error
+    check_bomb(told.name, sum(one.compress_size for one in members), sum(one.file_size for one in members))
+    file.seek(0)
+
+
+def _in_book(file: IO[bytes], told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     try:
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # what a workbook says of its own size is often wrong
             yield from _in_sheet(sheet, told)
     finally:
         book.close()
-
-
-def _opened(file: IO[bytes], told: Told) -> Any:
-    import openpyxl
-
-    path = told.stream.source.path
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-        check_bomb(told.name, sum(one.compress_size for one in members), sum(one.file_size for one in members))
-        file.seek(0)
-        return openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, openpyxl.utils.exceptions.InvalidFileException) as error:
-        raise unreadable(path, error) from error
 
 
 def _in_sheet(sheet: Any, told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
