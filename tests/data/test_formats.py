@@ -7,6 +7,8 @@ import time
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from studio.data import reading
 from studio.data.catalogue import Entry
@@ -267,3 +269,35 @@ def test_reading_a_row_costs_next_to_nothing(row):
     for _ in range(20_000):
         read_row(row)
     assert time.process_time() - start < 1.0  # 0.1 s and 0.15 s on the machine it was written on
+
+
+COLUMN_NAMES = st.sampled_from([
+    "instruction", "input", "output", "prompt", "completion", "question", "answer", "history", "system",
+    "tools", "text", "messages", "conversations", "conversation", "chosen", "rejected", "chosen_messages",
+    "rejected_messages", "label", "instances", "content", "summary", "A", "B", "C", "choices", "original_text",
+    "ans", "turns", "question_id", "images"])
+KEYS = st.sampled_from([
+    "role", "content", "from", "value", "human", "assistant", "tool_calls", "name", "arguments", "function",
+    "type", "text", "loss_weight", "reasoning_content", "input", "output"])
+WORDS = st.sampled_from([
+    "user", "assistant", "human", "gpt", "tool", "function_call", "system", "a", "A", "[", "[]", "{}", "null",
+    "text", "tool_call", "", '{"name":"f"}', "Human:a\nAssistant:b", "\ud800"])
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(-1, 9), st.floats(), WORDS)
+VALUES = st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(
+    KEYS, inner, max_size=4)), max_leaves=12)
+ANY_ROW = st.one_of(st.dictionaries(COLUMN_NAMES, VALUES, max_size=6), LEAVES, st.lists(LEAVES, max_size=2))
+
+
+@given(ANY_ROW, st.one_of(st.just({}), st.dictionaries(st.sampled_from(["prompt", "query", "response", "messages",
+                                                                        "chosen", "kto_tag", "tools"]), COLUMN_NAMES)))
+def test_no_row_can_do_more_than_be_unusable(row, columns):
+    recognise([row])
+    for name in kinds("formats"):
+        module = plugin("formats", name)
+        try:
+            sample = module.reader(columns, {})(row)
+        except Unusable as why:
+            assert has("en", f"data.skipped.{why.reason}")
+            continue
+        assert sample.kind == module.KIND
+        assert not sample.messages or sample.messages[-1].role == "assistant"

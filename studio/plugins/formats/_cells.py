@@ -89,7 +89,7 @@ def parsed(value: str, reason: str) -> Any:
         return None
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unusable(reason) from None
 
 

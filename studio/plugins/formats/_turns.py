@@ -90,7 +90,9 @@ def _rich(role: str, content: Any, item: Mapping[str, Any]) -> Message:
 
 def _parts(parts: Sequence[Any]) -> tuple[str, str, tuple[Mapping[str, Any], ...]]:
     """(words, thinking, calls) of content in parts, as OpenAI and newer LLaMA-Factory files write it."""
-    said, thinking, made = [], [], []
+    said: list[str] = []
+    thinking: list[str] = []
+    made: list[Mapping[str, Any]] = []
     for part in parts:
         kind = part.get("type", "text") if isinstance(part, dict) else None
         value = part.get("text", part.get("value")) if isinstance(part, dict) else None

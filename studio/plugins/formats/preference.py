@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from studio.plugins.formats import Unusable, alpaca, sharegpt, words
 from studio.plugins.formats._cells import ANSWERS, INSTRUCTIONS, ORDERED_PAIR, QUESTIONS, Row, first, kept
@@ -98,7 +98,7 @@ def _earlier(columns: Mapping[str, str], tags: Mapping[str, str],
     return earlier
 
 
-def _is_pair(value: Any) -> bool:
+def _is_pair(value: Any) -> TypeGuard[list[str]]:
     return (isinstance(value, list) and len(value) == ORDERED_PAIR
             and all(isinstance(one, str) for one in value))
 
