@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from studio.data import incoming
+from studio.data import fetching, incoming, jobs
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
-from studio.ui.tabs.data import controls, mapping
+from studio.ui.tabs.data import controls, mapping, work
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
+
+_FOLDER = "folder"
 
 
 def draw(visit: Visit) -> Html:
@@ -32,13 +34,12 @@ def draw(visit: Visit) -> Html:
         data_most=incoming.MOST_BYTES,
     )
     hubs = [
-        ("huggingface", visit.say("bring.hub_huggingface")),
-        ("modelscope", visit.say("bring.hub_modelscope")),
-        ("folder", visit.say("bring.hub_folder")),
+        (_FOLDER, visit.say("bring.hub_folder")),
+        *((name, visit.say(f"bring.hub_{name}")) for name in fetching.hubs()),
     ]
     named = controls.form(
         "named",
-        controls.labelled(visit.say("bring.where"), controls.choose("hub", hubs, str(held.get("hub", "folder")))),
+        controls.labelled(visit.say("bring.where"), controls.choose("hub", hubs, str(held.get("hub", _FOLDER)))),
         controls.labelled(
             visit.say("bring.name_or_folder"),
             controls.field("name", held.get("asked", ""), hint=visit.say("bring.name_hint")),
@@ -47,7 +48,10 @@ def draw(visit: Visit) -> Html:
         controls.submit(visit.say("bring.look")),
         class_="fields-of end",
     )
-    return join(zone, tag("h3", visit.say("bring.or")), named)
+    job = work.named(visit, held.get("job"))
+    words = visit.say("bring.fetching", name=held.get("fetching", ""))
+    running = work.drawn(visit, job, words) if job is not None else None
+    return join(zone, running, tag("h3", visit.say("bring.or")), named)
 
 
 def dropped(visit: Visit, said: Mapping[str, Any]) -> Place:
@@ -71,9 +75,25 @@ def named(visit: Visit, said: Mapping[str, Any]) -> Place:
     place = visit.place.keep("bring", asked=asked, hub=hub)
     if not asked:
         return place.tell("page.data.bring.nothing_named")
-    if hub == "folder":
+    page = fetching.named(asked)
+    if page is not None and page[0]:  # the address of a set's page says itself where it is
+        hub, asked = page
+    if hub == _FOLDER:
         return mapping.looked_at(visit, incoming.within(visit.desk.workspace, asked))
-    return place.tell("page.data.bring.nothing_named")
+    here = fetching.local(asked, hub, visit.desk.workspace)
+    if here is not None:
+        return mapping.looked_at(visit, here)
+    job = work.start(visit, "fetch", name=asked, hub=hub)
+    return place.keep("bring", job=job.name, fetching=asked)
 
 
-ACTIONS = {"dropped": dropped, "named": named, **mapping.ACTIONS}
+def look(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Look at what has been fetched, once it is here."""
+    job = work.named(visit, visit.place.of("bring").get("job"))
+    found = job.look() if job else None
+    if found is None or found.state != jobs.FINISHED or not found.result:
+        return visit.place
+    return mapping.looked_at(visit, Path(str(found.result["path"])))
+
+
+ACTIONS = {"dropped": dropped, "named": named, "look": look, **mapping.ACTIONS, **work.ACTIONS}

@@ -11,7 +11,7 @@ from studio.data.edits import Draft
 from studio.data.versions import Versions
 from studio.ui import amounts
 from studio.ui.markup import Html, tag
-from studio.ui.tabs.data import controls
+from studio.ui.tabs.data import controls, indexing
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
 
@@ -93,9 +93,7 @@ def put(visit: Visit, said: Mapping[str, Any]) -> Place:
         except ValueError as error:
             return visit.place.tell("page.data.edit.not_json", reason=str(error))
     else:
-        from studio.ui.tabs.data.rows import opened
-
-        before = opened(visit).row(number).raw
+        before = indexing.opened(visit).row(number).raw
         row = {name: str(fields.get(f"{_FIELD}{place}", value)) for place, (name, value) in enumerate(before.items())}
     draft(visit).edit(number, row)
     return visit.place.keep("rows", open="")
@@ -131,13 +129,6 @@ def discard(visit: Visit, said: Mapping[str, Any]) -> Place:
     return visit.place
 
 
-def save_version(visit: Visit, said: Mapping[str, Any]) -> Place:
-    """The edits as a new version, which is opened."""
-    place = visit.place
-    made = Versions(visit.desk.workspace).save_draft(place.name, place.version or 1)
-    return place.open(made.key, "rows").tell("page.data.edit.saved", good=True, name=made.key)
-
-
 ACTIONS = {
     "edit": edit,
     "put": put,
@@ -146,5 +137,4 @@ ACTIONS = {
     "undo": undo,
     "redo": redo,
     "discard": discard,
-    "save_version": save_version,
 }

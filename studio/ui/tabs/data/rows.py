@@ -8,7 +8,6 @@ from typing import Any
 
 from studio.data.browse import Browser, Row, View
 from studio.data.edits import DELETED, EDITED
-from studio.data.versions import Versions
 from studio.texts import say
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
@@ -25,14 +24,17 @@ def draw(visit: Visit) -> Html:
     waiting = indexing.working(visit)
     if waiting is not None:
         return waiting
-    browser = opened(visit)
+    browser = indexing.opened(visit)
     view, held = _view(visit), visit.place.of("rows")
+    if view.order and not indexing.can_order(visit, browser):
+        view = View(view.only)
     count = browser.count(view)
     page = min(max(0, int(held.get("page", 0))), max(0, (count - 1) // PAGE_ROWS))
     rows = [_row(visit, browser, one) for one in browser.page(view, page, PAGE_ROWS)]
     empty = controls.note(visit.say("rows.none_found" if browser.index.rows else "rows.none")) if not rows else None
     return join(
-        _tools(visit),
+        _tools(visit, indexing.can_order(visit, browser)),
+        indexing.note(visit),
         _narrowed(visit, count),
         editing.bar(visit, browser.draft),
         _pager(visit, count, page, "above"),
@@ -40,13 +42,6 @@ def draw(visit: Visit) -> Html:
         tag("ol", *rows, class_="rows", start=page * PAGE_ROWS + 1),
         _pager(visit, count, page, "below") if len(rows) > 3 else None,
     )
-
-
-def opened(visit: Visit) -> Browser:
-    """The rows of the opened set with its unsaved edits over them."""
-    place = visit.place
-    draft = Versions(visit.desk.workspace).draft(place.name, place.version or 1)
-    return Browser.of(visit.entry, visit.desk.workspace, draft)
 
 
 def turn(visit: Visit, said: Mapping[str, Any]) -> Place:
@@ -57,7 +52,7 @@ def turn(visit: Visit, said: Mapping[str, Any]) -> Place:
 def jump(visit: Visit, said: Mapping[str, Any]) -> Place:
     """To the row whose number, counted from 1, was typed."""
     wanted = _whole((said.get("fields") or {}).get("number"), 1) - 1
-    page = opened(visit).page_of(wanted, _view(visit), PAGE_ROWS)
+    page = indexing.opened(visit).page_of(wanted, _view(visit), PAGE_ROWS)
     if page is None:
         return visit.place.tell("page.data.rows.not_there", number=amounts.count(wanted + 1))
     return visit.place.keep("rows", page=page, marked=wanted)
@@ -113,7 +108,7 @@ def _whole(value: Any, otherwise: int) -> int:
     return int(text) if text.isdigit() else otherwise
 
 
-def _tools(visit: Visit) -> Html:
+def _tools(visit: Visit, ordered: bool) -> Html:
     held = visit.place.of("rows")
     views = controls.tabs(
         visit.say("rows.views"),
@@ -146,7 +141,7 @@ def _tools(visit: Visit) -> Html:
     number = controls.field(
         "number", "", hint=visit.say("rows.number"), inputmode="numeric", name_for=visit.say("rows.number")
     )
-    return controls.row(views, words, orders, controls.form("jump", number, class_="inline short"), class_="tools")
+    return controls.row(views, words, orders if ordered else None, controls.form("jump", number, class_="inline short"), class_="tools")
 
 
 def _narrowed(visit: Visit, count: int) -> Html | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from studio.data.index import RowIndex
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
-from studio.ui.tabs.data import controls, eyes, lengths, readers, talk
+from studio.ui.tabs.data import controls, eyes, indexing, lengths, readers, talk
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
 
@@ -22,14 +22,12 @@ _LINES = {"\n": "↵\n", "\t": "→\t"}
 
 def draw(visit: Visit) -> Html:
     """The row, its counters, its tokens; for a pair both answers side by side."""
-    from studio.data.browse import Browser
     from studio.data.microscope import look_both
-    from studio.data.versions import Versions
 
-    place = visit.place
-    chat = eyes.chat(visit)
-    draft = Versions(visit.desk.workspace).draft(place.name, place.version or 1)
-    browser = Browser.of(visit.entry, visit.desk.workspace, draft)
+    waiting = indexing.working(visit)
+    if waiting is not None:
+        return waiting
+    place, chat, browser = visit.place, eyes.chat(visit), indexing.opened(visit)
     if not browser.index.rows:
         return controls.note(visit.say("rows.none"))
     number = min(max(0, int(place.of("seen").get("number", 0))), browser.index.rows - 1)
@@ -98,9 +96,10 @@ def _slide(visit: Visit, slide: Slide, number: int, side: int, is_pair: bool) ->
     )
     more = len(slide.tokens) - _MOST_TOKENS
     rest = controls.note(visit.say("seen.more", count=amounts.count(more))) if more > 0 else None
+    drawn = slide.tokens[:_MOST_TOKENS]
     tokens = tag(
         "div",
-        *(_token(visit, one, place) for place, one in enumerate(slide.tokens[:_MOST_TOKENS])),
+        *(_token(visit, one, place, drawn[place - 1] if place else None) for place, one in enumerate(drawn)),
         class_="tokens",
         tabindex="0",
         data_key=f"tokens-{number}-{side}",
@@ -121,10 +120,15 @@ def _slide(visit: Visit, slide: Slide, number: int, side: int, is_pair: bool) ->
     )
 
 
-def _token(visit: Visit, token: Token, place: int) -> Html:
-    """One token; whoever points at it reads its id, its place in the text and its bytes."""
+def _token(visit: Visit, token: Token, place: int, before: Token | None) -> Html:
+    """One token; whoever points at it reads its id, its place in the text and its bytes.
+
+    Of a character in several tokens the first shows the character, the others a small square.
+    """
     shown = token.text or "∅"
-    if "\ufffd" in shown or (not shown.isprintable() and not shown.isspace()):
+    if token.part:
+        shown = "▫" if before is not None and before.part and before.start == token.start else token.part
+    elif "\ufffd" in shown or (not shown.isprintable() and not shown.isspace()):
         shown = " ".join(f"{byte:02X}" for byte in token.bytes)
     for sign, seen in _LINES.items():
         shown = shown.replace(sign, seen)
@@ -138,7 +142,7 @@ def _token(visit: Visit, token: Token, place: int) -> Html:
         bytes=" ".join(f"{byte:02X}" for byte in token.bytes[:24]) or "–",
         part=whole,
     ).rstrip()
-    kinds = ["t", token.state, *(["special"] if token.special else []), *(["bytes"] if token.part else [])]
+    kinds = ["t", token.state, *(["special"] if token.special else []), *(["bytes"] if shown == "▫" else [])]
     return tag("b", shown, class_=" ".join(kinds), title=title)
 
 
