@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from studio.data.catalogue import Catalogue, count_rows
+from studio.data.catalogue import Catalogue, Entry, count_rows
 from studio.errors import InputError
 from studio.workspace import Workspace
 from tests.data.replay import SHARED
@@ -51,6 +51,54 @@ def test_a_folder_of_files_is_one_dataset(workspace):
         (workspace.data / "many" / name).write_text('{"instruction": "a", "output": "b"}\n', encoding="utf-8")
     listed(workspace, many={"file_name": "many"})
     assert count_rows(Catalogue(workspace).entry("many")) == 2
+
+
+def test_two_files_of_one_name_are_both_offered_and_what_is_no_data_is_not(workspace):
+    for name in ("x.json", "x.csv", "y.jsonl.gz", "README.md", "notes.pdf", ".hidden.json"):
+        (workspace.data / name).write_text("[]", encoding="utf-8")
+    own = {entry.name: entry.path.name for entry in Catalogue(workspace).entries() if not entry.shipped}
+    assert own == {"x": "x.csv", "x.json": "x.json", "y": "y.jsonl.gz"}
+
+
+def test_a_version_is_a_dataset_read_as_its_first_one(workspace):
+    listed(workspace, talk={"file_name": "talk.json", "formatting": "sharegpt", "columns": {"messages": "m"},
+                            "file_sha1": "0", "num_samples": 1})
+    (workspace.data / "talk.json").write_text("[]", encoding="utf-8")
+    room = workspace.data / "versions" / "talk" / "2"
+    room.mkdir(parents=True)
+    (room / "rows.jsonl").write_text('{"m": []}\n{"m": []}\n', encoding="utf-8")
+    catalogue = Catalogue(workspace)
+    second = catalogue.entry("talk@2")
+    assert (second.name, second.formatting, dict(second.columns)) == ("talk@2", "sharegpt", {"messages": "m"})
+    assert count_rows(second) == 2 and catalogue.entry("talk@1").path == workspace.data / "talk.json"
+    (workspace.data / "talk.json").unlink()
+    assert Catalogue(workspace).entry("talk@2").path == room / "rows.jsonl"
+    for name, code in (("talk@3", "version_unknown"), ("talk@x", "dataset_unknown_near"), ("@2", "dataset_unknown")):
+        assert refused(workspace, name).code == code
+
+
+def test_a_path_is_found_without_being_registered(workspace, tmp_path, monkeypatch):
+    (tmp_path / "far.jsonl").write_text('{"a": 1}\n', encoding="utf-8")
+    (workspace.data / "near.json").write_text("[]", encoding="utf-8")
+    listed(workspace, named={"file_name": "near.json", "formatting": "alpaca"})
+    catalogue = Catalogue(workspace)
+    assert catalogue.find(str(tmp_path / "far.jsonl")) == Entry("far", (tmp_path / "far.jsonl").resolve())
+    assert catalogue.find(str(workspace.data / "near.json")).formatting == "alpaca"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "named").mkdir()
+    assert catalogue.find("far.jsonl").name == "far" and catalogue.find("named").formatting == "alpaca"
+    with pytest.raises(InputError) as error:
+        catalogue.find("nowhere.jsonl")
+    assert error.value.code == "dataset_unknown"
+
+
+def test_the_projects_own_folder_is_confined_too(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+    workspace.data.mkdir()
+    monkeypatch.setattr(Workspace, "shipped_data", workspace.data)
+    (tmp_path / "outside.json").write_text("[]", encoding="utf-8")
+    listed(workspace, evil={"file_name": "../outside.json"})
+    assert refused(workspace, "evil").code == "dataset_outside"
 
 
 def test_counted_rows_follow_the_file(workspace):

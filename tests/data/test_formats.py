@@ -55,12 +55,13 @@ def test_instruction_rows(row, columns, wanted):
     ({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]},
                    {"role": "assistant", "content": [{"type": "text", "value": "b"}]}]}, {}, [("u", "a"), ("a", "b")]),
     ({"conversation": [{"human": "a", "assistant": "b"}]}, {}, [("u", "a"), ("a", "b")]),
+    ({"conversation": [{"human": "a", "assistant": "b"}]}, {"role_tag": "from"}, [("u", "a"), ("a", "b")]),
     ({"conversations": [{"who": "Q", "says": "a"}, {"who": "A", "says": "b"}], "system": "s"},
      {"role_tag": "who", "content_tag": "says", "user_tag": "Q", "assistant_tag": "A"},
      [("s", "s"), ("u", "a"), ("a", "b")]),
 ])
 def test_conversation_rows(row, tags, wanted):
-    assert turns(row, tags=tags) == wanted
+    assert turns(row, tags=tags) == turns(row, tags=tags, formatting="sharegpt") == wanted
 
 
 def talk(*roles: str) -> dict:

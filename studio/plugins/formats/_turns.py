@@ -40,7 +40,8 @@ def turns(tags: Mapping[str, str]) -> Callable[[Any], list[Message]]:
             name = next((item[key] for key in role_keys if key in item), None)
             role = roles.get(name) if type(name) is str else None
             if role is None:
-                raise Unusable("bad_roles")
+                found += _both(item)
+                continue
             content = next((item[key] for key in content_keys if key in item), None)
             if type(content) is str and len(item) == 2 and role is not CALL:  # a role and its words
                 found.append(Message(role, content))
@@ -49,6 +50,13 @@ def turns(tags: Mapping[str, str]) -> Callable[[Any], list[Message]]:
         return found
 
     return read
+
+
+def _both(item: Mapping[str, Any]) -> list[Message]:
+    """A question and its answer in one turn, as Firefly writes them; Unusable for a turn of nobody known."""
+    if "human" not in item or "assistant" not in item:
+        raise Unusable("bad_roles")
+    return [Message("user", words(item["human"])), Message("assistant", words(item["assistant"]))]
 
 
 def _unpacked(value: Any) -> list[Any]:
