@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -14,7 +15,7 @@ from studio.errors import InputError
 from studio.identity import Identity
 from studio.records import read_json, write_json
 from studio.texts import sentences
-from studio.workspace import Workspace
+from studio.workspace import PROJECT, Workspace
 
 COUNTS = '''
 import time
@@ -139,3 +140,25 @@ def test_a_job_that_is_not_there_is_refused_by_name(name, tmp_path):
 def test_only_kinds_in_the_room_can_be_started(tmp_path: Path):
     with pytest.raises(ValueError, match="nonsense"):
         jobs.start(Workspace(tmp_path), "nonsense", {})
+
+
+@pytest.mark.slow
+def test_the_doctor_examines_and_mends_in_jobs(workspace):
+    workspace.data.mkdir(parents=True)
+    file, model = workspace.data / "d.jsonl", str(PROJECT / "data" / "starter")
+    rows = [{"question": f"What is {place}?", "answer": str(place)} for place in range(40)]
+    rows += [rows[3], {"question": "Which?", "answer": "This. "}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = jobs.start(workspace, "doctor", {"name": "d", "model": model, "cutoff_len": 256}).wait(60)
+    assert found.state == "finished", found
+    assert found.result["problems"] == [{"code": "duplicate", "count": 1}, {"code": "white_space", "count": 1}]
+    order = {"name": "d", "folder": found.result["folder"], "codes": ["duplicate", "white_space"], "why": "doctor"}
+    made = jobs.start(workspace, "mend", order).wait(60)
+    assert made.state == "finished", made
+    assert {name: made.result[name] for name in ("key", "rows", "edited", "deleted")} == \
+        {"key": "d@2", "rows": 41, "edited": 1, "deleted": 1}
+    again = jobs.start(workspace, "doctor", {"name": "d@2", "against": ["d"]}).wait(60)
+    assert again.result["problems"] == [{"code": "overlap", "count": 41}]
+    file.write_text(json.dumps(rows[0]) + "\n", encoding="utf-8")
+    late = jobs.start(workspace, "mend", order).wait(60)
+    assert late.failure == {"code": "doctor_outdated", "values": {"name": "d"}}
