@@ -116,6 +116,15 @@ def test_a_search_finds_the_rows_that_hold_the_words(tmp_path: Path, plain: bool
     assert found(browser, "output") == [] and len(found(browser, "Apple")) > 5
 
 
+def test_a_search_finds_letters_that_the_file_spells_by_their_numbers(tmp_path: Path) -> None:
+    browser = browser_of(tmp_path, [])
+    lines = [rb'{"a": "\u0041pple"}', rb'{"a": "a\/b"}', rb'{"a": "\u82F9\u679C"}']
+    (tmp_path / "data" / "a.jsonl").write_bytes(b"\n".join(lines))
+    browser = Browser.of(browser.entry, Workspace(tmp_path))
+    assert (found(browser, "apple"), found(browser, "a/b"), found(browser, "苹果")) == ([0], [1], [2])
+    assert found(browser, "pear") == []
+
+
 def test_a_search_by_expression_finds_lines_and_refuses_what_is_none(tmp_path: Path) -> None:
     browser = browser_of(tmp_path, [row(n) for n in range(30)])
     assert found(browser, r"^question \d*7$", True) == [7, 17, 27]

@@ -131,6 +131,14 @@ def test_the_index_of_a_real_file_gives_what_the_walk_gives(path: Path, tmp_path
     check_same(path, tmp_path / "cache", 3000)
 
 
+@pytest.mark.parametrize("chunk", range(1, 24))
+def test_quotes_and_slashes_are_told_apart_wherever_the_file_is_cut(tmp_path: Path, monkeypatch, chunk: int) -> None:
+    monkeypatch.setattr(scanning, "CHUNK", chunk)
+    path = tmp_path / "x.json"
+    path.write_bytes(ARRAYS["slashes"])
+    assert check_same(path, tmp_path / "cache").parts[0].path == path.resolve()
+
+
 def test_files_of_a_folder_and_members_of_a_zip_are_numbered_on(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()
