@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from studio.data import plain
 from studio.data.catalogue import Entry, sources_of
 from studio.data.chat import ChatTokenizer, Encoded
+from studio.data.cutoffs import Cutoff, Cutoffs
 from studio.data.lengths import Lengths
 from studio.data.scripts import language
 from studio.data.walk import walk
@@ -23,24 +22,9 @@ from studio.sample import Sample
 
 NO_CUTOFF = 1 << 30
 CHUNK_ROWS = 512
-CANDIDATES = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576, 32768,
-              49152, 65536, 98304, 131072)
-WHOLE_ROWS = 0.99
 LANGUAGES = ("zh", "en", "other")
 Tell = Callable[[int, int], None]
 Stop = Callable[[], bool]
-
-
-@dataclass(frozen=True)
-class Cutoff:
-    """What a cutoff_len would do: rows cut, rows that would teach nothing, tokens learned and tokens lost."""
-
-    cutoff_len: int
-    cut_rows: int
-    lost_rows: int
-    tokens: int
-    trained_tokens: int
-    cut_tokens: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +44,7 @@ class Statistics:
     """The figures of a dataset or a mix; tokens are those within cutoff_len.
 
     `rows` are all that were read, `used` those that teach something, `skipped` counts the others by reason;
-    `lengths` holds, under tokens, trained and characters, how long the used rows are before anything is cut.
+    `lengths` holds, under tokens, trained and characters, how long the rows are before anything is cut.
     `turns` counts the rows by how many answers they hold, `languages` by script. `cutoffs` says what several values
     of cutoff_len would do, `suggested` is the least that keeps ninety-nine rows in a hundred whole.
     """
@@ -124,10 +108,8 @@ class _Part:
 
     def __init__(self, chat: ChatTokenizer, cutoff_len: int, train_on_prompt: bool = False,
                  mask_history: bool = False) -> None:
-        self.chat, self.cutoff_len = chat, cutoff_len
-        self.options = (train_on_prompt, mask_history)
-        self.values = sorted({*CANDIDATES, cutoff_len})
-        self.figures = np.zeros((5, len(self.values)), np.int64)
+        self.chat, self.options = chat, (train_on_prompt, mask_history)
+        self.cutoffs = Cutoffs(cutoff_len)
         self.read = 0
         self.skipped: Counter[str] = Counter()
         self.turns: Counter[int] = Counter()
@@ -139,91 +121,53 @@ class _Part:
         self.read += len(found)
         self.skipped.update(one for one in found if isinstance(one, str))
         samples = [one for one in found if not isinstance(one, str)]
+        kept: list[tuple[Sample, tuple[Encoded, ...]]] = []
         for sample, encoded in zip(samples, _encoded(self.chat, samples, *self.options), strict=True):
             if isinstance(encoded, str):
                 self.skipped[encoded] += 1
             else:
-                self._take(sample, encoded)
+                kept.append((sample, encoded))
+        for (sample, sides), is_lost in zip(kept, self.cutoffs.add([sides for _, sides in kept]), strict=True):
+            if is_lost:
+                self.skipped["prompt_too_long"] += 1
+            else:
+                self._take(sample)
+            self.lengths["tokens"].add(max(len(side.ids) for side in sides))
+            self.lengths["trained"].add(sum(end - start for side in sides for start, end in side.spans))
 
-    def _take(self, sample: Sample, sides: Sequence[Encoded]) -> None:
-        words = sample.text or "".join(one.content for one in (*sample.messages, *sample.rejected))
-        cut, lost, tokens, trained = self._at_every_cutoff(sides)
-        if lost[self.values.index(self.cutoff_len)]:
-            self.skipped["prompt_too_long"] += 1
-        else:
-            self.turns[sum(one.role == "assistant" for one in sample.messages)] += 1
-            self.languages[language(words)] += 1
-            self.lengths["characters"].add(len(words))
-        self.lengths["tokens"].add(max(len(side.ids) for side in sides))
-        self.lengths["trained"].add(sum(end - start for side in sides for start, end in side.spans))
-        whole = sum(len(side.ids) for side in sides)
-        self.figures += np.stack((cut & ~lost, lost, tokens * ~lost, trained * ~lost, (whole - tokens) * ~lost))
-
-    def _at_every_cutoff(self, sides: Sequence[Encoded]) -> tuple[np.ndarray, ...]:
-        values = np.asarray(self.values)
-        lengths = np.asarray([len(side.ids) for side in sides])
-        starts, ends = np.asarray([span for side in sides for span in side.spans]).reshape(-1, 2).T
-        first = max(side.spans[0][0] for side in sides)
-        trained = (np.minimum(ends[:, None], values) - np.minimum(starts[:, None], values)).sum(0)
-        return lengths.max() > values, first >= values, np.minimum(lengths[:, None], values).sum(0), trained
+    def _take(self, sample: Sample) -> None:
+        words = sample.text or "".join([one.content for one in (*sample.messages, *sample.rejected)])
+        self.turns[sum(one.role == "assistant" for one in sample.messages)] += 1
+        self.languages[language(words)] += 1
+        self.lengths["characters"].add(len(words))
 
     def join(self, other: _Part) -> None:
         """Take another source's figures in."""
-        self.figures += other.figures
+        self.cutoffs.join(other.cutoffs)
         self.read += other.read
-        for mine, theirs in ((self.skipped, other.skipped), (self.turns, other.turns),
-                             (self.languages, other.languages)):
-            mine.update(theirs)  # type: ignore[arg-type]
+        self.skipped.update(other.skipped)
+        self.turns.update(other.turns)
+        self.languages.update(other.languages)
         for name, lengths in self.lengths.items():
             lengths.join(other.lengths[name])
-
-    def cutoff(self, value: int) -> Cutoff:
-        """What this cutoff_len would do."""
-        cut, lost, tokens, trained, gone = map(int, self.figures[:, self.values.index(value)])
-        return Cutoff(value, cut, lost, tokens, trained, gone)
-
-    def share(self) -> Share:
-        """This source's part of a mix."""
-        at, used = self.cutoff(self.cutoff_len), self.used
-        return Share(self.read, used, at.tokens, at.trained_tokens, at.cut_rows, at.tokens / used if used else 0.0)
 
     @property
     def used(self) -> int:
         """The rows that teach something."""
         return self.read - sum(self.skipped.values())
 
+    def share(self) -> Share:
+        """This source's part of a mix."""
+        at, used = self.cutoffs.at(self.cutoffs.chosen), self.used
+        return Share(self.read, used, at.tokens, at.trained_tokens, at.cut_rows, at.tokens / used if used else 0.0)
+
     def statistics(self, sources: Mapping[str, Share]) -> Statistics:
         """The figures as they stand."""
-        at = self.cutoff(self.cutoff_len)
-        suggested = self._suggested()
-        near = CANDIDATES[max(0, _place(suggested) - 1):_place(suggested) + 2]
-        shown = [one for one in self.values if one in (self.cutoff_len, *near) or self._is_telling(one)]
-        return Statistics(self.read, self.used, dict(self.skipped), self.cutoff_len, at.tokens, at.trained_tokens,
+        at = self.cutoffs.at(self.cutoffs.chosen)
+        return Statistics(self.read, self.used, dict(self.skipped), at.cutoff_len, at.tokens, at.trained_tokens,
                           at.cut_rows, at.cut_tokens, self.lengths, dict(sorted(self.turns.items())),
-                          {name: self.languages[name] for name in LANGUAGES}, sources,
-                          [self.cutoff(one) for one in shown], suggested)
-
-    def _suggested(self) -> int:
-        """The least candidate that leaves ninety-nine rows in a hundred whole; 0 without rows."""
-        rows = self.lengths["tokens"].count
-        for value in CANDIDATES:
-            at = self.cutoff(value)
-            if rows and rows - at.cut_rows - at.lost_rows >= WHOLE_ROWS * rows:
-                return value
-        return CANDIDATES[-1] if rows else 0
-
-    def _is_telling(self, value: int) -> bool:
-        """Whether a candidate cuts some rows and not nearly all, or is the first that cuts none."""
-        rows, at = self.lengths["tokens"].count, self.cutoff(value)
-        touched = at.cut_rows + at.lost_rows
-        if touched:
-            return touched <= rows / 2
-        before = self.values[self.values.index(value) - 1] if value != self.values[0] else None
-        return before is None or bool(self.cutoff(before).cut_rows + self.cutoff(before).lost_rows)
-
-
-def _place(candidate: int) -> int:
-    return CANDIDATES.index(candidate) if candidate in CANDIDATES else 0
+                          {name: self.languages[name] for name in LANGUAGES}, sources, self.cutoffs.telling(),
+                          self.cutoffs.suggested())
 
 
 def _sum(parts: Sequence[_Part], chat: ChatTokenizer, cutoff_len: int) -> _Part:

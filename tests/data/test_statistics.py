@@ -11,10 +11,11 @@ import pytest
 
 from studio.data.catalogue import Catalogue, Entry
 from studio.data.chat import ChatTokenizer, Encoded
+from studio.data.cutoffs import CANDIDATES
 from studio.data.lengths import Lengths
 from studio.data.prepare import prepare
 from studio.data.scripts import language
-from studio.data.statistics import CANDIDATES, measure
+from studio.data.statistics import measure
 from studio.data.walk import walk
 from studio.errors import StopAsked
 from studio.sample import Sample
@@ -123,6 +124,26 @@ def test_it_says_how_far_it_is_and_stops_when_asked(
 
 def test_a_limit_reads_no_further(rows: list[dict[str, str]], tmp_path: Path, chat: ChatTokenizer) -> None:
     assert measure(entry(tmp_path), chat, 64, limit=7).rows == 7
+
+
+def test_a_set_of_which_nothing_can_be_used_has_figures_too(tmp_path: Path, chat: ChatTokenizer) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "bad.json").write_text('[{"instruction": "a", "output": ""}]', encoding="utf-8")
+    found = measure(entry(tmp_path, "bad"), chat, 64)
+    assert (found.rows, found.used, found.suggested, found.skipped) == (1, 0, 0, {"empty_answer": 1})
+    assert found.percentiles["count"] == 0
+
+
+def test_a_pair_is_as_long_as_its_longer_side_and_teaches_both(tmp_path: Path, chat: ChatTokenizer) -> None:
+    (tmp_path / "data").mkdir()
+    pair = {"instruction": "Which?", "chosen": "this one", "rejected": "that one, which is much longer " * 9}
+    (tmp_path / "data" / "pairs.json").write_text(json.dumps([pair]), encoding="utf-8")
+    sides = chat.encode_pair(next(said for _, _, said in walk(entry(tmp_path, "pairs")) if isinstance(said, Sample)))
+    assert not isinstance(sides, str)
+    found = measure(entry(tmp_path, "pairs"), chat, 1 << 20)
+    assert found.percentiles["max"] == max(len(side.ids) for side in sides)
+    assert found.tokens == sum(len(side.ids) for side in sides)
+    assert measure(entry(tmp_path, "pairs"), chat, len(sides[1].ids) - 1).cut_rows == 1
 
 
 def test_padding_saved_is_what_random_batches_would_pad() -> None:
