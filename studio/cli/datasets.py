@@ -58,10 +58,9 @@ class Asked:
 def asked(call: Call) -> Asked:
     """The call's options read and its dataset found; raises Refused with everything that is wrong."""
     from studio.data.catalogue import Catalogue
-    from studio.specs.train import ARGUMENTS
+    from studio.data.options import Reading
 
     errors: list[StudioError] = []
-    usual = ARGUMENTS["cutoff_len"]
     cutoff_len = whole(call, "cutoff-len", errors, 8, 1_048_576)
     rows = whole(call, "rows", errors, 1)
     workspace, entry = Workspace.at(call.root), None
@@ -71,8 +70,8 @@ def asked(call: Call) -> Asked:
         errors.append(error)
     refuse(errors)
     return Asked(Voice(call.lang), workspace, entry, call.options.get("model", STARTER),
-                 call.options.get("template", ARGUMENTS["template"].default),
-                 cutoff_len or int(usual.default), rows, call.has("json"),
+                 call.options.get("template", Reading.template),
+                 cutoff_len or Reading.cutoff_len, rows, call.has("json"),
                  any(name in call.options for name in ("model", "template", "cutoff-len")))
 
 

@@ -1,4 +1,4 @@
-"""Tokenised datasets kept on disk: a folder a key, with the rows as tokens.py writes them and `counts.json`.
+"""Tokenised datasets kept on disk: a folder a key, with the rows as tokens.py writes them and `about.json`.
 
 A key's folder is made aside and renamed into place when it is whole, so that two processes that prepare the same
 rows at once never disturb each other. Everything here may be deleted at any time; what a process that was killed has
@@ -16,21 +16,41 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from studio.data.counts import Counts
-from studio.data.tokens import RowWriter, Stored
 from studio.errors import WorkError
+
+if TYPE_CHECKING:
+    from studio.data.tokens import RowWriter, Stored
 
 MOST_KEPT = 40
 MAKING = ".making-"
 _NEWBORN_SECONDS = 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-COUNTS = "counts.json"
-Fill = Callable[[RowWriter], Counts]
+ABOUT = "about.json"
+Fill = Callable[["RowWriter"], Counts]
 
 
-def tokens(kept: Path, fill: Fill, write_cache: bool, keeps_all: bool = False) -> tuple[Stored, Counts]:
+@dataclass(frozen=True)
+class Kept:
+    """Tokenised rows in a folder, and what became of the rows that were read."""
+
+    folder: Path
+    counts: Counts
+
+    @cached_property
+    def rows(self) -> Stored:
+        """The rows, mapped when they are asked for; they outlive the folder's name."""
+        from studio.data.tokens import Stored
+
+        return Stored(self.folder)
+
+
+def tokens(kept: Path, fill: Fill, write_cache: bool, keeps_all: bool = False) -> Kept:
     """The rows and counts kept in the folder `kept`, or made by `fill`; old folders beside it go unless `keeps_all`.
 
     Raises WorkError cache_not_writable or disk_full; whatever `fill` raises leaves nothing behind.
@@ -41,18 +61,20 @@ def tokens(kept: Path, fill: Fill, write_cache: bool, keeps_all: bool = False) -
     if write_cache:
         return _make(kept, fill, keeps_all)
     with tempfile.TemporaryDirectory(prefix="studio-tokens-") as aside:
-        return _filled(Path(aside), fill)  # the mapping outlives the file's name
+        return _filled(Path(aside), fill)
 
 
-def read(kept: Path) -> tuple[Stored, Counts] | None:
+def read(kept: Path) -> Kept | None:
     """What was kept; None when there is nothing or it is damaged."""
     try:
-        counts = Counts.of_plain(json.loads((kept / COUNTS).read_text(encoding="utf-8")))
-        rows = Stored(kept)
-    except (OSError, ValueError, TypeError, LookupError):
+        about = json.loads((kept / ABOUT).read_text(encoding="utf-8"))
+        if any((kept / name).stat().st_size != size for name, size in about["files"].items()):
+            return None
+        found = Kept(kept, Counts.of_plain(about["counts"]))
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None
     _touch(kept)
-    return rows, counts
+    return found
 
 
 def _touch(kept: Path) -> None:
@@ -61,7 +83,7 @@ def _touch(kept: Path) -> None:
         os.utime(kept)
 
 
-def _make(kept: Path, fill: Fill, keeps_all: bool) -> tuple[Stored, Counts]:
+def _make(kept: Path, fill: Fill, keeps_all: bool) -> Kept:
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(kept.parent)
@@ -114,14 +136,20 @@ def _clear_abandoned(folder: Path) -> None:
             os.close(handle)
 
 
-def _filled(folder: Path, fill: Fill) -> tuple[Stored, Counts]:
+def _filled(folder: Path, fill: Fill) -> Kept:
+    """What `fill` writes into a folder that will have another name, or none, when the rows are read."""
+    from studio.data.tokens import RowWriter
+
     writer = RowWriter(folder)
     try:
         counts = fill(writer)
     finally:
         writer.close()
-    (folder / COUNTS).write_text(json.dumps(counts.plain()), encoding="utf-8")
-    return Stored(folder), counts
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    (folder / ABOUT).write_text(json.dumps({"counts": counts.plain(), "files": sizes}), encoding="utf-8")
+    made = Kept(folder, counts)
+    len(made.rows)  # maps them while the folder still has its name
+    return made
 
 
 def _refused(folder: Path, error: OSError) -> WorkError:

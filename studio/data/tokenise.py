@@ -12,22 +12,25 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from studio.data import cache as kept
+from studio.data import cache
+from studio.data.cache import Kept
 from studio.data.catalogue import Entry, sources_of
 from studio.data.counts import Counts, Skipped
 from studio.data.fingerprint import fingerprint, marks
 from studio.data.options import Reading
 from studio.data.tokenizer_files import TokenizerFiles
-from studio.data.tokens import RowWriter, Stored
 from studio.data.walk import UNRECOGNISED, Place, path_of, walk
 from studio.errors import InputError, StopAsked
 from studio.plugins import kinds, plugin
 from studio.sample import Sample
 from studio.workspace import PROJECT, Workspace
+
+if TYPE_CHECKING:
+    from studio.data.tokens import RowWriter, Stored
 
 CHUNK_ROWS = 512
 READ_WHOLE_BYTES = 8_000_000  # a tenth of a second of reading
@@ -49,11 +52,20 @@ class Tokenised:
     `found` says that an earlier run had made them, `fingerprint` is the hash of the dataset's files.
     """
 
-    rows: Stored
-    counts: Counts
+    kept: Kept
     fingerprint: str
     folder: Path | None
     found: bool
+
+    @property
+    def rows(self) -> Stored:
+        """The rows, mapped."""
+        return self.kept.rows
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the rows that were read."""
+        return self.kept.counts
 
 
 def tokenise(entry: Entry, model: Path, workspace: Workspace, options: Reading, *, write_cache: bool = True,
@@ -77,7 +89,7 @@ class Tokeniser:
     def __init__(self, model: Path | None, workspace: Workspace, options: Reading, write_cache: bool = True,
                  on_progress: Progress | None = None, should_stop: Stop | None = None) -> None:
         self.model, self.options, self.write_cache = model, options, write_cache
-        self.workspace, self.cache = workspace, workspace.cache
+        self.workspace = workspace
         self.folder = _folder(options.tokenized_path, workspace)
         self.on_progress, self.should_stop = on_progress, should_stop
         self.rows = self.bytes = self.total_bytes = 0
@@ -101,19 +113,19 @@ class Tokeniser:
         most = _least(most, self.options.max_samples, entry.num_samples)
         bytes_before, rows_before = self.bytes, self.rows
         marked = marks(entry)
-        content = fingerprint(entry, self.cache / "hashes" if self.write_cache else None)
+        content = fingerprint(entry, self.workspace.cache / "hashes" if self.write_cache else None)
         learns, found = self._known(entry, content, most)
         folder = self.folder / self._key(entry, content, most, learns)
-        rows, counts = found or kept.tokens(folder, lambda writer: self._fill(entry, writer, most, learns, marked),
-                                            self.write_cache, keeps_all=bool(self.options.tokenized_path))
-        self.bytes, self.rows = bytes_before + size, rows_before + counts.read
-        return Tokenised(rows, counts, content, folder if found or self.write_cache else None, bool(found))
+        done = found or cache.tokens(folder, lambda writer: self._fill(entry, writer, most, learns, marked),
+                                     self.write_cache, keeps_all=bool(self.options.tokenized_path))
+        self.bytes, self.rows = bytes_before + size, rows_before + done.counts.read
+        return Tokenised(done, content, folder if found or self.write_cache else None, bool(found))
 
-    def _known(self, entry: Entry, content: str, most: int | None) -> tuple[str, tuple[Stored, Counts] | None]:
+    def _known(self, entry: Entry, content: str, most: int | None) -> tuple[str, Kept | None]:
         """What is learned of a dataset and the rows kept of it; its first rows tell where nobody said and none are."""
         asked = self.options.learns
         for learns in (asked,) if asked else LEARNED:
-            found = kept.read(self.folder / self._key(entry, content, most, learns))
+            found = cache.read(self.folder / self._key(entry, content, most, learns))
             if found:
                 return learns, found
         if asked:
@@ -251,7 +263,7 @@ def weight(entry: Entry) -> int:
     return sum(source.size for source in sources_of(entry))
 
 
-@cache
+@lru_cache(maxsize=1)
 def _code() -> str:
     """The hash of the code that reads, understands and spells: rows made by other code are made anew."""
     digest = hashlib.sha256()

@@ -202,6 +202,14 @@ def test_a_second_start_loads_no_tokenizer(workspace, monkeypatch):
     assert prepare(spec("d"), workspace, STARTER).counts.read == 10
 
 
+def test_what_is_read_without_a_word_is_what_a_run_reads_without_a_word(workspace):
+    assert Reading.of(check({})) == Reading(learns="chat")
+    entry = Entry("d", workspace.data / f"{data(workspace, 'd', pairs(10))}.json")
+    done = tokenise(entry, STARTER, workspace, Reading())
+    prepare(spec("d"), workspace, STARTER)
+    assert [path.name for path in (workspace.cache / "tokens").iterdir()] == [done.folder.name]
+
+
 def test_tokenized_path_keeps_the_rows_in_a_folder_of_the_workspace(workspace, monkeypatch):
     data(workspace, "d", pairs(10))
     wanted = spec("d", tokenized_path="saves/tokens")
