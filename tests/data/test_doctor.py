@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +150,8 @@ def test_nearly_the_same_rows_are_found_and_sums_in_one_sentence_are_not(tmp_pat
     answer = "The green pigment is taken back into the tree. What stays behind is yellow and red, and now it shows."
     rows = planted(CLEAN, [row(question, answer), row(question.replace("most trees", "many trees"), answer),
                            row(question, answer.replace("and now it shows", "so now it shows"))])
-    sums = [row(f"Anna has {a} apples and buys {a + 1} more. How many apples does she have now?",
-                f"She has {2 * a + 1} apples now.") for a in range(50)]
+    sums = [row(f"Anna has {a} apples in her green basket and gives all of them to her neighbour. Whose are they?",
+                f"All of the {a} apples are the neighbour's now, and the green basket is empty.") for a in range(50)]
     report = examine(written(tmp_path, rows + sums), codes=["duplicate", "near_duplicate"])
     assert [one.number for one in report.problems[0].examples] == [120, 251]
     assert counts(report) == {"near_duplicate": 2}
@@ -228,6 +230,27 @@ def test_progress_is_told_and_a_stop_leaves_nothing_behind(tmp_path):
     with pytest.raises(StopAsked):
         examine(entry, folder=tmp_path / "reports" / "one", should_stop=lambda: True)
     assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.slow
+def test_memory_does_not_follow_the_size_of_the_set(tmp_path):
+    """A gigabyte for 250,000 rows would be 4 kB a row; what is kept of one is about 1 kB, the largest array twice."""
+    program = """
+import sys
+from pathlib import Path
+from studio.data.catalogue import Entry
+from studio.data.doctor import examine
+assert examine(Entry("rows", Path(sys.argv[1]))).rows == int(sys.argv[2])
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+    peaks = []
+    for count in (4_000, 44_000):
+        rows = [row(f"Question {place} about {place * 7919 % 104_729} things in a row?", f"{place} of them. " * 12)
+                for place in range(count)]
+        done = subprocess.run([sys.executable, "-c", program, str(written(tmp_path, rows).path), str(count)],
+                              cwd=PROJECT, capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout))
+    assert (peaks[1] - peaks[0]) / 40_000 < 2  # kB a row
 
 
 def test_a_report_is_kept_and_belongs_to_the_files_it_was_made_from(tmp_path):
