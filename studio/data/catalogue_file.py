@@ -53,10 +53,18 @@ def change(path: Path, name: str, wanted: Callable[[Any], Mapping[str, Any] | No
             about = wanted(_parsed(path, text).get(name))
             new = edited(text, name, about)
             if new != text:
-                write_atomically(path, new)
+                _write(path.resolve(), new)
             return about
     except OSError as error:
         raise WorkError("disk_refuses", path=str(path), reason=error.strerror or str(error)) from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace the file in one instant, with the rights that others gave it."""
+    rights = path.stat().st_mode if path.exists() else None
+    write_atomically(path, text)
+    if rights is not None and path.stat().st_mode != rights:
+        path.chmod(rights)
 
 
 def check_name(name: str) -> None:

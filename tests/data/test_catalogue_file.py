@@ -19,6 +19,9 @@ from studio.workspace import PROJECT, Workspace
 
 A = '    "a": {\n        "file_name": "a.json",\n        "x-note": [1, 2]\n    }\n}\n'
 FOUR = '{\n    "b": {"file_name": "b.json"},\n' + A
+TELLER = ("import sys; from studio.data.catalogue import Catalogue; from studio.workspace import Workspace\n"
+          "for n in range(9999):\n"
+          "    Catalogue(Workspace.at(sys.argv[1])).save(f'n{n}', {'file_name': 'x.json'}); print(n, flush=True)")
 SAVER = ("import sys; from studio.data.catalogue import Catalogue; from studio.workspace import Workspace\n"
          "for n in range(20): Catalogue(Workspace.at(sys.argv[1])).save(f'{sys.argv[2]}{n}', {'file_name': 'x.json'})")
 
@@ -86,6 +89,33 @@ def test_two_who_save_at_once_lose_nothing(workspace):
     assert list(listed)[:2] == ["b", "a"] and listed["a"]["x-note"] == [1, 2]
     assert set(listed) == {"a", "b", *(f"{name}{n}" for name in "pq" for n in range(20))}
     assert [path.name for path in workspace.data.iterdir()] == ["dataset_info.json"]
+
+
+@pytest.mark.parametrize("rounds", [1, 7, 20])
+def test_a_saver_killed_at_any_moment_loses_nothing_that_was_saved(workspace, rounds):
+    written(workspace)
+    saver = subprocess.Popen([sys.executable, "-c", TELLER, str(workspace.root)], cwd=PROJECT, stdout=subprocess.PIPE)
+    assert saver.stdout
+    for _ in range(rounds):
+        last = int(saver.stdout.readline())
+    saver.kill()
+    rest = saver.stdout.read().split()
+    saver.wait(30)
+    saver.stdout.close()
+    said = int(rest[-1]) if rest else last
+    listed = json.loads(text_of(workspace))
+    assert list(listed)[:2] == ["b", "a"] and set(listed) >= {f"n{n}" for n in range(said + 1)}
+    Catalogue(workspace).save("afterwards", {"file_name": "x.json"})
+
+
+def test_rights_and_links_that_others_gave_the_file_stay(workspace):
+    true = workspace.root / "shared_info.json"
+    true.write_text("{}", encoding="utf-8")
+    true.chmod(0o660)
+    (workspace.data / "dataset_info.json").symlink_to(true)
+    Catalogue(workspace).save("n", {"file_name": "x.json"})
+    assert (workspace.data / "dataset_info.json").is_symlink() and true.stat().st_mode & 0o777 == 0o660
+    assert list(json.loads(true.read_text(encoding="utf-8"))) == ["n"]
 
 
 def test_an_entry_that_somebody_else_changed_is_not_overwritten(workspace):
