@@ -9,6 +9,7 @@ from typing import Any
 from studio.data.browse import Row
 from studio.data.edits import Draft
 from studio.data.versions import Versions
+from studio.errors import StudioError
 from studio.ui import amounts
 from studio.ui.markup import Html, tag
 from studio.ui.tabs.data import controls, indexing
@@ -79,6 +80,13 @@ def _lines(text: str) -> int:
     return min(16, sum(1 + len(line) // _TALL for line in text.split("\n")) + 1)
 
 
+def way_out(visit: Visit, error: StudioError) -> Html | None:
+    """What a person can press when steps that fit their file no more keep the rows from being shown."""
+    if error.code != "draft_outdated" or visit.place.part != "rows":
+        return None
+    return controls.row(controls.button(visit.say("edit.discard"), "discard"))
+
+
 def edit(visit: Visit, said: Mapping[str, Any]) -> Place:
     """Open a row to write in, or close it."""
     return visit.place.keep("rows", open=str(said.get("to", "")))
@@ -124,8 +132,8 @@ def redo(visit: Visit, said: Mapping[str, Any]) -> Place:
 
 
 def discard(visit: Visit, said: Mapping[str, Any]) -> Place:
-    """Forget all unsaved steps."""
-    draft(visit).discard()
+    """Forget all unsaved steps, even those that fit their file no more."""
+    Versions(visit.desk.workspace).discard(visit.place.name, visit.place.version or 1)
     return visit.place
 
 

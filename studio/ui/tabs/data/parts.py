@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from studio.errors import StudioError
 from studio.texts import say
 from studio.texts.errors import of_error
-from studio.ui.markup import Html
-from studio.ui.tabs.data import bring, controls, doctor, history, lengths, make, rows, seen, templates
+from studio.ui.markup import Html, join
+from studio.ui.tabs.data import bring, controls, doctor, editing, history, lengths, make, rows, seen, templates
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
 
@@ -43,7 +43,7 @@ def draw(visit: Visit) -> Html:
     try:
         return PARTS[visit.place.part].draw(visit)
     except StudioError as error:
-        return controls.problem(of_error(visit.lang, error))
+        return join(controls.problem(of_error(visit.lang, error)), editing.way_out(visit, error))
     except Exception as error:  # whoever looks is told, and the console has the rest
         traceback.print_exc()
         return controls.problem(say(visit.lang, "errors.unexpected", kind=type(error).__name__, reason=error))
