@@ -49,4 +49,4 @@ def test_what_a_killed_process_left_is_cleared_away_and_what_a_living_one_makes_
     maker.stdout.close()
     cache.tokens(tmp_path / "tokens" / "two", fill, True)
     assert making(tmp_path) == []
-    assert cache.tokens(tmp_path / "tokens" / "two", fill, True)[1].used == 1
+    assert cache.tokens(tmp_path / "tokens" / "two", fill, True).counts.used == 1
