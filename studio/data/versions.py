@@ -110,16 +110,16 @@ class Versions:
         draft = self.draft(name, base)
         old, here = self.index(name, version), self.index(name, base)
         old_ids, ids = self._ids(name, version, old), self._ids(name, base, here)
-        present = {int(one.identity) for one in draft.edits.added.values() if one.identity is not None}
-        at = dict(zip(ids.tolist(), range(len(ids))))
-        changed, added = dict[int, Any](), []
+        present = {one.identity for one in draft.edits.added.values()}
+        stay = np.isin(old_ids, ids)
+        changed, added = dict[int, Any](), list[Added]()
         for number in sorted({int(number) for number in numbers}):
             identity, row = int(old_ids[number]), old.row(number)[1]
-            if identity in at:
-                changed[at[identity]] = row
+            if stay[number]:
+                changed[int(np.flatnonzero(ids == identity)[0])] = row
             elif identity not in present:
-                behind = (at[one] for one in old_ids[number + 1:].tolist() if one in at)
-                added.append(Added(row, next(behind, None), identity))
+                behind = old_ids[number + 1:][stay[number + 1:]][:1]
+                added.append(Added(row, int(np.flatnonzero(ids == behind)[0]) if len(behind) else None, identity))
         draft.do(changed, (), added)
         return draft
 
@@ -257,30 +257,39 @@ class _Writer:
 
     def write(self, file: IO[bytes]) -> None:
         """Write all rows."""
-        lines, kept = list[bytes](), list[int]()
+        touched = np.array(sorted({*self._gone, *self.edits.changed, *self._before}), np.int64)
         for first, rows, spelling in self.index.blocks():
-            for number, raw in enumerate(rows, first):
-                for one in self._before.pop(number, ()):
-                    self._put_in(one, lines, kept)
-                if number in self._gone:
-                    self.deleted += 1
-                    continue
-                if number in self.edits.changed:
-                    self.edited += 1
-                    self.touched.append(int(self.ids[number]))
-                    lines.append(places.written(self.edits.changed[number]))
-                else:
-                    lines.append(places.as_line(raw, spelling))
-                kept.append(int(self.ids[number]))
-            self._out(file, lines, kept)
-            lines, kept = [], []
+            last = first + len(rows)
+            if np.searchsorted(touched, first) == np.searchsorted(touched, last):
+                self._out(file, [places.as_line(raw, spelling) for raw in rows], self.ids[first:last])
+            else:
+                self._edited(file, first, rows, spelling)
             if self.tell:
-                self.tell(first + len(rows), self.index.rows)
+                self.tell(last, self.index.rows)
             if self.should_stop and self.should_stop():
                 raise StopAsked("saving")
+        lines, kept = list[bytes](), list[int]()
         for _, some in sorted(self._before.items()):
             for one in some:
                 self._put_in(one, lines, kept)
+        self._out(file, lines, kept)
+
+    def _edited(self, file: IO[bytes], first: int, rows: Sequence[bytes], spelling: dict[str, Any]) -> None:
+        """Write rows of which some are changed."""
+        lines, kept = list[bytes](), list[int]()
+        for number, raw in enumerate(rows, first):
+            for one in self._before.pop(number, ()):
+                self._put_in(one, lines, kept)
+            if number in self._gone:
+                self.deleted += 1
+                continue
+            kept.append(int(self.ids[number]))
+            if number in self.edits.changed:
+                self.edited += 1
+                self.touched.append(kept[-1])
+                lines.append(places.written(self.edits.changed[number]))
+            else:
+                lines.append(places.as_line(raw, spelling))
         self._out(file, lines, kept)
 
     def _put_in(self, one: Added, lines: list[bytes], kept: list[int]) -> None:
@@ -289,7 +298,7 @@ class _Writer:
         self.touched.append(kept[-1])
         self.added += 1
 
-    def _out(self, file: IO[bytes], lines: Sequence[bytes], kept: list[int]) -> None:
+    def _out(self, file: IO[bytes], lines: Sequence[bytes], kept: Sequence[int] | np.ndarray) -> None:
         file.write(b"".join(lines))
         self._kept.append(np.array(kept, np.int64))
         self.rows += len(lines)
