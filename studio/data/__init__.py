@@ -14,6 +14,12 @@
     cache.py, tokens.py tokenised rows on disk, memory-mapped
     prepare.py          the road from a spec to training rows, with every row counted
     model.py            model folders looked at without loading them
+    index.py            any row in a moment: where rows begin and end in their files (scanning.py, places.py)
+    browse.py           pages, orders and filters over an index; search.py looks through its rows
+    edits.py            what is to change, in a draft that keeps every step
+    versions.py         NAME@2: versions made of edits, never overwritten; difference.py tells them apart
+    aside.py            folders that come into being whole or not at all
+    make/, split.py     datasets made by a seed, and datasets split by one
 
 Nothing here imports torch, transformers or gradio.
 """
