@@ -16,6 +16,7 @@ from studio.specs import train
 from studio.specs.frozen import without_header
 from studio.specs.train import ARGUMENTS
 from studio.texts import say
+from studio.ui.counting import Counting
 from studio.workspace import Workspace
 
 # Tuners whose result stands beside the model and can be trained further.
@@ -87,12 +88,15 @@ class Desk:
             entries = catalogue.Catalogue(self.workspace).entries()
         except StudioError:
             return []
-        return [(_with_rows(lang, entry), entry.name) for entry in entries if entry.path and entry.path.exists()]
+        counting = Counting()
+        return [
+            (_with_rows(lang, entry, counting), entry.name) for entry in entries if entry.path and entry.path.exists()
+        ]
 
 
-def _with_rows(lang: str, entry: Any) -> str:
+def _with_rows(lang: str, entry: Any, counting: Counting) -> str:
     try:
-        rows = catalogue.count_rows(entry)
-    except StudioError:
-        return str(entry.name)
-    return say(lang, "page.form.dataset_rows", name=entry.name, rows=f"{rows:,}")
+        rows = counting.rows(entry)
+    except (StudioError, OSError):
+        rows = None
+    return str(entry.name) if rows is None else say(lang, "page.form.dataset_rows", name=entry.name, rows=f"{rows:,}")

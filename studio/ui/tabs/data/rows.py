@@ -141,7 +141,9 @@ def _tools(visit: Visit, ordered: bool) -> Html:
     number = controls.field(
         "number", "", hint=visit.say("rows.number"), inputmode="numeric", name_for=visit.say("rows.number")
     )
-    return controls.row(views, words, orders if ordered else None, controls.form("jump", number, class_="inline short"), class_="tools")
+    return controls.row(
+        views, words, orders if ordered else None, controls.form("jump", number, class_="inline short"), class_="tools"
+    )
 
 
 def _narrowed(visit: Visit, count: int) -> Html | None:

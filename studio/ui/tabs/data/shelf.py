@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from studio.data import catalogue
 from studio.errors import StudioError
 from studio.texts.errors import of_error
-from studio.ui import amounts
+from studio.ui import amounts, counting
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.data import controls, doctor
 from studio.ui.tabs.data.place import FREE, Place
 from studio.ui.tabs.data.visit import Visit
 
 _MOST_LISTED = 200
-_COUNTING_SECONDS = 0.15
-_MOST_COUNTED_BYTES = 30_000_000
 
 
 def draw(visit: Visit) -> Html:
@@ -66,9 +62,9 @@ def _sets(visit: Visit, asked: str) -> Html:
     found = [one for one in entries if all(word in f"{one.name} {one.formatting or ''}".lower() for word in words)]
     if not found:
         return controls.note(visit.say("shelf.no_match", query=asked) if entries else visit.say("shelf.empty"))
-    until = time.monotonic() + _COUNTING_SECONDS
-    own = [_line(visit, one, until) for one in found[:_MOST_LISTED] if not one.shipped]
-    shipped = [_line(visit, one, until) for one in found[:_MOST_LISTED] if one.shipped]
+    counted = counting.Counting()
+    own = [_line(visit, one, counted) for one in found[:_MOST_LISTED] if not one.shipped]
+    shipped = [_line(visit, one, counted) for one in found[:_MOST_LISTED] if one.shipped]
     more = len(found) - _MOST_LISTED
     return tag(
         "nav",
@@ -82,12 +78,12 @@ def _sets(visit: Visit, asked: str) -> Html:
     )
 
 
-def _line(visit: Visit, entry: catalogue.Entry, until: float) -> Html:
+def _line(visit: Visit, entry: catalogue.Entry, counted: counting.Counting) -> Html:
     is_open = entry.name == visit.place.name or entry.name == visit.place.set
     return tag(
         "button",
         tag("span", _health(visit, entry), entry.name, class_="name"),
-        tag("small", _facts(visit, entry, until)),
+        tag("small", _facts(visit, entry, counted)),
         type="button",
         data_do="open",
         data_to=entry.name,
@@ -97,12 +93,12 @@ def _line(visit: Visit, entry: catalogue.Entry, until: float) -> Html:
     )
 
 
-def _facts(visit: Visit, entry: catalogue.Entry, until: float) -> Html:
+def _facts(visit: Visit, entry: catalogue.Entry, counted: counting.Counting) -> Html:
     if entry.path is None:
         return tag("span", visit.say("shelf.remote"), class_="quiet")
     try:
-        size = _size(entry.path)
-        rows = _rows(entry, size, until)
+        size = counting.size(entry)
+        rows = counted.rows(entry)
     except OSError:
         return tag("span", visit.say("shelf.missing"), class_="problem")
     except StudioError:
@@ -110,29 +106,6 @@ def _facts(visit: Visit, entry: catalogue.Entry, until: float) -> Html:
     said = visit.say("amount.rows", count=amounts.count(rows)) if rows is not None else amounts.size(size)
     kind = visit.say("amount.pairs") if entry.ranking else None
     return tag("span", " · ".join(part for part in (said, kind) if part), class_="quiet")
-
-
-def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(one.stat().st_size for one in path.iterdir() if one.is_file())
-    return path.stat().st_size
-
-
-def _rows(entry: catalogue.Entry, size: int, until: float) -> int | None:
-    """How many rows, if that is remembered or quickly counted."""
-    assert entry.path is not None
-    key = (str(entry.path), size, entry.path.stat().st_mtime_ns)
-    if key in _COUNTED:
-        return _COUNTED[key]
-    if size > _MOST_COUNTED_BYTES or time.monotonic() > until:
-        return None
-    if len(_COUNTED) > 4000:
-        _COUNTED.clear()
-    _COUNTED[key] = catalogue.count_rows(entry)
-    return _COUNTED[key]
-
-
-_COUNTED: dict[tuple[str, int, int], int] = {}
 
 
 def _health(visit: Visit, entry: catalogue.Entry) -> Html | None:

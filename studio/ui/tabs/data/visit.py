@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from studio.data import catalogue
@@ -36,7 +37,7 @@ class Visit:
         """A sentence of this tab: `page.data.<key>`."""
         return say(self.lang, f"page.data.{key}", **values)
 
-    @property
+    @cached_property
     def entry(self) -> catalogue.Entry:
         """The opened set; raises InputError when it is gone or not on this disk."""
         return catalogue.Catalogue(self.desk.workspace).entry(self.place.set)

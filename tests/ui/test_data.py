@@ -1,0 +1,352 @@
+"""The Data tab without a browser: places, presses, refusals in sentences, and nobody waits for many sets."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from studio.data import incoming, jobs
+from studio.data.catalogue import Catalogue
+from studio.errors import InputError
+from studio.texts import LANGUAGES
+from studio.ui.page import Page
+from studio.ui.tabs.data.parts import PARTS
+from studio.ui.tabs.data.place import FREE, OF_A_SET, Place
+from studio.ui.tabs.data.tab import GIVEN
+from studio.workspace import Workspace
+
+ROWS = [{"instruction": f"Question {number}?", "output": f"Answer {number}."} for number in range(25)]
+
+
+class Person:
+    """Somebody who presses things in the tab."""
+
+    def __init__(self, page: Page, lang: str = "en") -> None:
+        self.tab, self.lang, self.place = page.data, lang, Place()
+        self.reading = [field.value for field in page.data.reading]
+        self.list = self.body = ""
+
+    def press(self, do: str, **said: Any) -> str:
+        """What stands in the part after a press."""
+        event = SimpleNamespace(_data={"do": do, **said})
+        self.list, self.body, self.place = self.tab.act(self.lang, self.place, event, *self.reading)
+        return str(self.body)
+
+    def wait(self, for_: str, seconds: float = 60) -> str:
+        """Look again until the words stand there."""
+        until = time.monotonic() + seconds
+        while for_ not in self.press("look"):
+            assert time.monotonic() < until, self.body
+            time.sleep(0.1)
+        return str(self.body)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace of these tests' own, since they leave sets behind."""
+    return Workspace(tmp_path_factory.mktemp("data-tab"))
+
+
+@pytest.fixture(scope="module")
+def page(workspace: Workspace) -> Page:
+    """The page on it."""
+    return Page(workspace, "en")
+
+
+@pytest.fixture
+def person(page: Page) -> Person:
+    return Person(page)
+
+
+@pytest.fixture
+def brought(page: Page, workspace: Workspace) -> str:
+    """A set of its own in the data folder."""
+    workspace.data.mkdir(exist_ok=True)
+    (workspace.data / "brought.json").write_text(json.dumps(ROWS), encoding="utf-8")
+    return "brought"
+
+
+def upload(workspace: Workspace, name: str, body: bytes) -> dict[str, Any]:
+    """A file as the page's upload leaves it."""
+    folder = incoming.uploads(workspace) / "abc"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(body)
+    return {"path": str(folder / name), "name": name, "size": len(body)}
+
+
+# ---- places
+
+
+def test_an_address_leads_to_a_place_and_back() -> None:
+    for name, part in (("a", "rows"), ("a@2", "doctor"), ("", "make")):
+        assert Place.at(name, part).address == {"set": name, "part": part}
+    assert Place.at("", "rows").part == "bring" and Place.at("a", "bring").part == "rows"
+    assert (Place.at("a@b@3", "rows").name, Place.at("a@b@3", "rows").version) == ("a@b", 3)
+    assert (Place.at("a@b", "rows").name, Place.at("a@b", "rows").version) == ("a@b", 0)
+
+
+def test_another_set_forgets_what_was_remembered_of_the_first() -> None:
+    place = Place("a", "rows").keep("rows", page=7).keep("shelf", query="x")
+    assert place.open("b").of("rows") == {} and place.open("b").of("shelf") == {"query": "x"}
+    assert place.open("a", "doctor").of("rows") == {"page": 7}
+
+
+def test_every_part_can_be_reached_and_drawn(person: Person, brought: str) -> None:
+    assert set(PARTS) == {*FREE, *OF_A_SET}
+    for lang in LANGUAGES:
+        person.lang = lang
+        for part in FREE:
+            assert 'role="alert"' not in person.press("part", to=part)
+        person.press("open", to=brought)
+        for part in OF_A_SET:
+            drawn = person.press("part", to=part)
+            assert 'role="alert"' not in drawn and f"of-{part}" in drawn
+
+
+def test_a_press_that_means_nothing_changes_nothing(person: Person) -> None:
+    for do in ("", "no_such_thing", "part", "open", "delete"):
+        person.press(do, to="no such part")
+    assert person.place.part in ("bring", "rows")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_set_that_is_gone_is_a_sentence(person: Person, lang: str) -> None:
+    person.lang = lang
+    for part in OF_A_SET:
+        assert 'class="problem"' in person.press("open", to="not-there", part=part)
+
+
+# ---- bring
+
+
+def test_a_dropped_file_is_looked_at_mapped_and_saved(person: Person, workspace: Workspace) -> None:
+    body = "科室,标题,提问,回答\n内科,头痛,\"头痛,怎么办?\",多休息\n外科,扭伤,脚扭了?,冷敷\n".encode("gb18030")
+    drawn = person.press("dropped", files=[upload(workspace, "问诊.csv", body)])
+    assert "gb18030" in drawn and "头痛,怎么办?" in drawn
+    assert not (workspace.data / "问诊.csv").exists()
+    person.press("format", value="pairs")
+    person.press("column", role="prompt", value="提问")
+    drawn = person.press("column", role="response", value="回答")
+    assert "多休息" in drawn.split("first-rows")[0]
+    drawn = person.press("save", fields={"name": "问诊"})
+    assert person.place.address == {"set": "问诊", "part": "rows"} and "多休息" in drawn
+    entry = Catalogue(workspace).entry("问诊")
+    assert entry.path == workspace.data / "问诊.csv" and entry.columns["prompt"] == "提问"
+    assert not any((workspace.data / incoming.ASIDE).iterdir())
+
+
+def test_a_name_that_is_taken_is_refused_and_nothing_is_lost(person: Person, workspace: Workspace) -> None:
+    person.press("dropped", files=[upload(workspace, "more.json", json.dumps(ROWS).encode())])
+    drawn = person.press("save", fields={"name": "identity"})
+    assert 'class="problem"' in drawn and "identity" in drawn
+    assert Path(person.place.of("bring")["path"]).exists()
+    person.press("leave")
+    assert person.place.of("bring") == {} and not (workspace.data / "more.json").exists()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "data/starter/config.json", "../x"])
+def test_only_what_was_uploaded_is_taken(workspace: Workspace, path: str) -> None:
+    with pytest.raises(InputError, match="upload_foreign"):
+        incoming.take(workspace, [(Path(path), "x.json")])
+
+
+def test_a_symlink_among_the_uploads_leads_nowhere(workspace: Workspace) -> None:
+    folder = incoming.uploads(workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "link.json"
+    link.unlink(missing_ok=True)
+    link.symlink_to("/etc/passwd")
+    with pytest.raises(InputError, match="upload_foreign"):
+        incoming.take(workspace, [(link, "x.json")])
+
+
+@pytest.mark.parametrize(("said", "kept"), [("../../x.json", "x.json"), ("a/b\\c.csv", "c.csv"), (".hidden", "hidden"),
+                                            ("a\x00b?.json", "a_b_.json"), ("", "data"), ("数据.jsonl", "数据.jsonl")])
+def test_a_file_keeps_its_name_where_that_is_harmless(said: str, kept: str) -> None:
+    assert incoming.file_name(said) == kept
+
+
+@pytest.mark.parametrize("said", ["/etc", "..", ".", "no-such-file.json"])
+def test_only_the_data_folder_can_be_named(workspace: Workspace, said: str) -> None:
+    workspace.data.mkdir(exist_ok=True)
+    with pytest.raises(InputError, match="path_outside|file_missing"):
+        incoming.within(workspace, said)
+
+
+def test_what_is_too_large_is_said(person: Person) -> None:
+    drawn = person.press("dropped", refused=413, files=[{"name": "x", "size": 5_000_000_000}])
+    assert "5.0 GB" in drawn and "4.0 GB" in drawn
+
+
+# ---- rows
+
+
+def test_rows_are_paged_found_and_jumped_to(person: Person, brought: str) -> None:
+    person.press("open", to=brought)
+    assert "1–10" in person.body and "Question 9?" in person.body
+    assert "21–25" in person.press("turn", to="2") and "Question 24?" in person.body
+    assert "Question 13?" in person.press("jump", fields={"number": "14"})
+    assert "no row" in person.press("jump", fields={"number": "99"})
+    found = person.press("search", fields={"words": "answer 2."})
+    assert "Question 2?" in found and "Question 3?" not in found
+    assert "1–10" in person.press("everything")
+    assert "Question 10?" in person.press("order", value="longest")
+
+
+def test_edits_are_undone_redone_and_saved_as_a_version(person: Person, brought: str, workspace: Workspace) -> None:
+    person.press("open", to=brought)
+    person.press("edit", to="1")
+    assert "<textarea" in person.body
+    assert "New words" in person.press("put", to="1", fields={"cell-0": "New words", "cell-1": "Answer"})
+    person.press("delete", to="0")
+    assert "1 edited" in person.body and "1 deleted" in person.body
+    assert "1 deleted" not in person.press("undo") and "1 deleted" in person.press("redo")
+    person.press("save_version")
+    assert person.place.set == "brought@2" and "New words" in person.body and "Question 0?" not in person.body
+    assert json.loads((workspace.data / "brought.json").read_text()) == ROWS
+    person.press("part", to="versions")
+    drawn = person.press("difference", to="2")
+    assert "<del>Question 1?</del>" in drawn and "<ins>New words</ins>" in drawn and "Question 0?" in drawn
+
+
+def test_what_is_no_json_is_said(person: Person, workspace: Workspace) -> None:
+    talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    (workspace.data / "talks.json").write_text(json.dumps([talk]), encoding="utf-8")
+    person.press("open", to="talks")
+    assert "JSON" in person.press("put", to="0", fields={"whole": "{broken"})
+
+
+# ---- what works behind
+
+
+@pytest.mark.slow
+def test_doctor_mends_as_a_new_version(person: Person, workspace: Workspace) -> None:
+    (workspace.data / "twice.json").write_text(json.dumps([*ROWS, *ROWS[:3]]), encoding="utf-8")
+    person.press("open", to="twice", part="doctor")
+    person.press("examine", fields={"against": ""})
+    assert "data-poll" in person.body or "piece" in person.body
+    drawn = person.wait('data-code="duplicate"')
+    assert drawn.count('class="why"') >= 3
+    assert "3 rows" in person.press("rows", code="duplicate")
+    assert person.place.part == "rows"
+    person.press("part", to="doctor")
+    person.press("mend", code="duplicate")
+    person.wait("twice@2 is made")
+    assert person.place.set == "twice@2"
+
+
+@pytest.mark.slow
+def test_lengths_are_measured_by_a_job_and_found_again(page: Page, person: Person, brought: str) -> None:
+    person.press("open", to=brought, part="lengths")
+    person.press("measure")
+    person.wait("data-plot")
+    other = Person(page, "zh")
+    assert "data-plot" in other.press("open", to=brought, part="lengths")
+    assert "25" in other.press("part", to="seen")
+
+
+def test_a_job_can_be_cancelled_from_the_page(person: Person, brought: str, workspace: Workspace) -> None:
+    person.press("open", to=brought, part="doctor")
+    person.press("examine", fields={})
+    job = jobs.listed(workspace, "doctor")[0]
+    person.press("cancel", to=job.name)
+    assert job.wait(30).state in (jobs.CANCELLED, jobs.FINISHED)
+
+
+# ---- what the model sees
+
+
+def test_every_token_says_its_id_place_and_bytes(person: Person, brought: str) -> None:
+    drawn = person.press("open", to=brought, part="seen")
+    assert 't trained"' in drawn and 't context"' in drawn and "special" in drawn
+    assert "bytes" in drawn and "id " in drawn
+    assert "Row 5 of 25" in person.press("go", fields={"number": "5"})
+
+
+def test_the_form_decides_what_is_cut(page: Page, brought: str) -> None:
+    person = Person(page)
+    person.reading[4] = "12"
+    assert 't cut"' in person.press("open", to=brought, part="seen")
+
+
+# ---- templates and making
+
+
+def test_a_template_is_written_beside_what_it_renders(person: Person, workspace: Workspace) -> None:
+    assert 'data-to="chatml"' in person.press("part", to="templates")
+    person.press("new")
+    drawn = person.press("write", value="{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}", fields={})
+    assert "[user]" in drawn
+    assert 'class="problem"' in person.press("write", value="{% for %}", fields={})
+    source = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}"
+    person.press("save", fields={"name": "mine", "source": source})
+    assert (workspace.data / "templates" / "mine.jinja").read_text() == source
+    assert 'data-to="mine"' in person.body
+
+
+@pytest.mark.slow
+def test_sums_are_made_with_a_held_out_side(person: Person, workspace: Workspace) -> None:
+    person.press("part", to="make")
+    fields = {"plus": True, "questions": True, "lowest": "0", "highest": "99", "decimals": "0", "count": "50",
+              "held_out": "20", "seed": "1", "name": "sums", "languages": "en", "answer": "result", "negative": False}
+    person.press("make", kind="sums", fields={**fields, "count": "many"})
+    assert "many" in person.body and person.place.part == "make"
+    person.press("make", kind="sums", fields=fields)
+    person.wait("of-rows")
+    assert person.place.set == "sums" and Catalogue(workspace).entry("sums_heldout")
+
+
+# ---- into the form
+
+
+def test_train_on_this_fills_the_form(page: Page, brought: str) -> None:
+    given = page.data.give("en", Place("brought@2", "rows"), SimpleNamespace(_data={"do": "train"}))
+    assert given[0]["value"] == ["brought@2"] and given[1] == gr.skip() and given[-1].selected == "train"
+    given = page.data.give("en", Place("brought", "lengths"), SimpleNamespace(_data={"do": "use", "cutoff_len": "512"}))
+    assert dict(zip(GIVEN, given, strict=False))["cutoff_len"]["value"] == "512" and given[-1] == gr.skip()
+
+
+def test_what_will_be_trained_is_one_press_from_the_form(page: Page) -> None:
+    assert page.data.see(Place(), ["arithmetic"]).address == {"set": "arithmetic", "part": "seen"}
+    assert page.data.see(Place(), []).address == {"set": "", "part": "bring"}
+
+
+# ---- many sets, strange words
+
+
+def test_five_hundred_sets_are_listed_within_a_second(page: Page, tmp_path: Path) -> None:
+    from studio.ui.desk import Desk
+
+    data = tmp_path / "data"
+    data.mkdir()
+    listed = {}
+    for number in range(500):
+        name = f"set_{number:03}"
+        (data / f"{name}.json").write_text(json.dumps(ROWS))
+        listed[name] = {"file_name": f"{name}.json"}
+    (data / "dataset_info.json").write_text(json.dumps(listed))
+    person = Person(page)
+    tab = object.__new__(type(page.data))
+    tab.__dict__.update(page.data.__dict__, desk=Desk(Workspace(tmp_path)))
+    person.tab = tab
+    for press in ({"do": "look"}, {"do": "open", "to": "set_400"}, {"do": "find", "value": "set_49"}):
+        began = time.process_time()
+        person.press(**press)
+        assert time.process_time() - began < 1.0, press
+    assert "set_499" in person.list and "set_400" not in person.list
+
+
+def test_names_and_rows_are_text_not_html(person: Person, workspace: Workspace) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    (workspace.data / "evil.json").write_text(json.dumps([{"instruction": evil, "output": evil}] * 2))
+    person.press("open", to="evil")
+    for part in OF_A_SET:
+        assert evil not in person.press("part", to=part)
+    assert evil not in person.press("find", value=evil) and evil not in person.list
+    assert evil not in person.press("open", to=evil)
