@@ -1,8 +1,8 @@
 """A dataset split into train, validation and test by a seed; rows that ask the same are never on two sides.
 
-Rows ask the same when all but the assistant's words is the same, whatever its case, width and white space; for plain
-texts the text counts. A group of such rows goes to one side as a whole. The sides are datasets of their own, with the
-rows as they stand; a row that cannot be used is on no side, and counted.
+Rows ask the same when the user says the same in them, whatever the case, width and white space, which is also what the
+doctor calls overlap; for plain texts the text counts. A group of such rows goes to one side as a whole. The sides are
+datasets of their own, with the rows as they stand; a row that cannot be used is on no side, and counted.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def split(entry: Entry, workspace: Workspace, shares: Sequence[float] = (0.8, 0.
 
 def key_of(sample: Sample) -> str:
     """What a row asks, in the form in which rows that ask the same are alike."""
-    said = sample.text or "\0".join(one.content for one in sample.messages if one.role != "assistant")
+    asked = [one.content for one in sample.messages if one.role == "user"]
+    said = sample.text or "\n".join(asked or [one.content for one in sample.messages])
     return "".join(unicodedata.normalize("NFKC", said).casefold().split())
 
 

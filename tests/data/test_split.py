@@ -59,6 +59,23 @@ def test_rows_that_ask_the_same_are_on_one_side_and_no_row_is_lost(workspace: Wo
     assert told[-1] == (2004, 2004)
 
 
+def test_the_doctor_finds_no_question_of_one_side_in_another(tmp_path: Path) -> None:
+    from studio.plugins.checks import plain as as_the_doctor_sees
+    from studio.plugins.checks.overlap import _asked
+
+    rng = random.Random(2)
+    made = [{"conversations": [{"from": "system", "value": rng.choice(["a", "b", "c"])},
+                               {"from": "human", "value": asked}, {"from": "gpt", "value": f"{n}"}]}
+            for n, asked in enumerate(spoilt(f"Question {rng.randrange(60)}", rng) for _ in range(300))]
+    workspace = Workspace(tmp_path / "root")
+    workspace.data.mkdir(parents=True)
+    (workspace.data / "set.jsonl").write_text("\n".join(map(json.dumps, made)), encoding="utf-8")
+    names = split(Catalogue(workspace).entry("set"), workspace).names.values()
+    sides = [{as_the_doctor_sees(_asked(sample)) for _, _, sample in walk(Catalogue(workspace).entry(name))}
+             for name in names]
+    assert all(sides) and not sides[0] & (sides[1] | sides[2]) and not sides[1] & sides[2]
+
+
 def test_the_seed_decides(workspace: Workspace) -> None:
     entry = Catalogue(workspace).entry("set")
     for name, seed in (("one", 1), ("again", 1), ("two", 2)):
