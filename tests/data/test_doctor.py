@@ -13,7 +13,7 @@ import pytest
 
 from studio.data.catalogue import Entry
 from studio.data.chat import ChatTokenizer
-from studio.data.doctor import examine, fix, last, report_folder
+from studio.data.doctor import examination, examine, fix, last, report_folder
 from studio.data.doctor.report import Report, is_of, read
 from studio.data.index import RowIndex
 from studio.data.tokenizer_files import TokenizerFiles
@@ -175,6 +175,31 @@ def test_rows_of_the_test_set_are_found_by_their_question(tmp_path):
     report = examine(written(tmp_path, rows), against=[other])
     assert [one.number for one in report.problem("overlap").examples] == [*PLACES, 299]
     assert report.problem("overlap").why("en", report.problem("overlap").examples[0]) == "asks what exam asks"
+
+
+def test_a_test_question_in_slightly_other_words_is_found_and_one_with_other_numbers_is_not(tmp_path):
+    asked = "A train leaves at 9 and travels 80 kilometres every hour. How far away is it when the clock strikes 12?"
+    other = written(tmp_path, [row("Nobody asks this of anyone here.", "No."), row(asked, "240 kilometres.")], "exam")
+    near = [row(asked.replace("every hour", "each hour"), "It is 240."), row(asked.replace("80", "90"), "It is 270.")]
+    report = examine(written(tmp_path, planted(CLEAN, [*near, row("How far is it?", "Far.")])), against=[other])
+    assert [one.number for one in report.problem("overlap").examples] == [PLACES[0]]
+
+
+def test_rows_of_megabytes_are_looked_at_in_small_chunks(tmp_path, monkeypatch):
+    sizes, take = [], examination._Examination._take
+    monkeypatch.setattr(examination._Examination, "_take",
+                        lambda self, chunk: (sizes.append(len(chunk)), take(self, chunk))[1])
+    blank = row("Blank?", "a" + "\n" * 100_000 + "b.")
+    rows = [row(f"Long {place}?", f"word{place} " * 200_000) for place in range(12)]
+    report = examine(written(tmp_path, [*rows, blank]))
+    assert report.rows == 13 and max(sizes) <= 4
+
+
+def test_half_a_letter_does_not_spoil_the_report(tmp_path):
+    path = tmp_path / "half.jsonl"
+    path.write_text('{"question": "What?", "answer": " half \\ud83d of it"}\n', encoding="utf-8")
+    report = examine(Entry("half", path), folder=tmp_path / "report")
+    assert report.rows == 1 and read(tmp_path / "report") == report
 
 
 def test_what_needs_tokens_is_said_with_how_much_is_too_long(tmp_path):

@@ -26,7 +26,7 @@ from studio.plugins import kinds, plugin
 from studio.plugins.checks import Case, Side, Terms, Values
 from studio.sample import Sample
 
-CHUNK_ROWS = 512
+CHUNK_ROWS, CHUNK_LETTERS = 512, 4_000_000
 CUTOFF_LEN = 1024
 ENDS_EARLY = ("dataset_broken", "dataset_changed")
 Tell = Callable[[int, int], None]
@@ -45,7 +45,7 @@ def examine(entry: Entry, *, chat: ChatTokenizer | None = None, cutoff_len: int 
     when nothing can be read.
     """
     terms = Terms(cutoff_len if chat else 0, frozenset(chat.eos_ids) if chat else frozenset(),
-                  {one.name: partial(_samples, one) for one in against})
+                  {one.name: partial(_samples, one, should_stop) for one in against})
     chosen = [code for code in kinds("checks") if codes is None or code in codes]
     made = [code for code in chosen if _is_possible(plugin("checks", code), terms, chat)]
     work = _Examination(entry, chat, terms, made, tell, should_stop)
@@ -58,8 +58,12 @@ def _is_possible(check: ModuleType, terms: Terms, chat: ChatTokenizer | None) ->
     return {"tokens": chat is not None, "others": bool(terms.others)}.get(check.NEEDS, True)
 
 
-def _samples(entry: Entry) -> Iterator[Sample]:
-    return (sample for _, _, sample in walk(entry) if isinstance(sample, Sample))
+def _samples(entry: Entry, should_stop: Stop | None) -> Iterator[Sample]:
+    for place, _, sample in walk(entry, limit=entry.num_samples):
+        if should_stop and place.number % CHUNK_ROWS == 0 and should_stop():
+            raise StopAsked("examining")
+        if isinstance(sample, Sample):
+            yield sample
 
 
 class _Found:
@@ -107,12 +111,14 @@ class _Examination:
     def _chunks(self) -> Iterator[Steps]:
         steps = walk(self.entry, at=self._at, limit=self.entry.num_samples)
         chunk: Steps = []
+        letters = 0
         try:
             for step in steps:
                 chunk.append(step)
-                if len(chunk) == CHUNK_ROWS:
+                letters += _letters(step[2])
+                if len(chunk) == CHUNK_ROWS or letters > CHUNK_LETTERS:
                     yield chunk
-                    chunk = []
+                    chunk, letters = [], 0
         except InputError as error:
             if error.code not in ENDS_EARLY:
                 raise
@@ -174,12 +180,22 @@ class _Examination:
         if "of" in values:
             other, at = self.place(values["of"])
             values = {**values, "of": f"{other}:{at}"}
-        return Example(file, line, number, dict(values))
+        return Example(file, line, number, {name: _writable(value) for name, value in values.items()})
 
     def place(self, number: int) -> tuple[str, int]:
         """(file, line) of a row."""
         file = next(name for first, name in reversed(self.files) if first <= number)
         return file, self.lines[number]
+
+
+def _letters(sample: Sample | str) -> int:
+    """About how much a row holds."""
+    return 0 if isinstance(sample, str) else len(sample.text) + sum(len(one.content) for one in sample.messages)
+
+
+def _writable(value: Any) -> Any:
+    """A value without halves of letters, which no file takes."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _looker(check: ModuleType, terms: Terms) -> Any:

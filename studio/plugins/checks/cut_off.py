@@ -48,7 +48,7 @@ def breaks_off(text: str) -> bool:
         return False
     if text[0] in "{[" and _is_open_json(text):
         return True
-    if "\n" in text and _BARE_MARK.search(text):
+    if "\n" in text and _BARE_MARK.search(text[-2 * _TAIL:]):
         return True
     last = text.rpartition("\n")[2]
     if text[-1].isascii() and _HANGING.search(last[-80:]) and len(_WORD.findall(last)) > _SHORTEST_WORDS:
