@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import struct
 import tempfile
 from pathlib import Path
 
@@ -129,3 +130,16 @@ def test_a_damaged_file_of_any_kind_gives_rows_or_a_sentence(tmp_path, name, con
         except InputError as refused:
             assert refused.code.startswith(("dataset_", "file_"))
     assert seen or name.endswith((".parquet", ".xlsx", ".gz", ".xz", ".zst"))  # small ones are all or nothing
+
+
+def test_an_offset_that_points_beyond_the_memory_is_told_and_not_followed(tmp_path):
+    table, out = pyarrow.Table.from_pydict({"ask": ["abc"] * 8}), io.BytesIO()
+    with pyarrow.ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table)
+    right = struct.pack("<9i", *range(0, 27, 3))
+    assert out.getvalue().count(right) == 1
+    wrong = right[:12] + struct.pack("<i", 2**30) + right[16:]
+    (tmp_path / "a.arrow").write_bytes(out.getvalue().replace(right, wrong))
+    told: list[int] = []
+    rows = list(reading.rows(tmp_path / "a.arrow", broken=lambda line, *_: told.append(line)))
+    assert rows == [{"ask": "abc"}] * 6 and told == [3, 4]
