@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import regex
-
 from studio.data import places
 from studio.data.index import RowIndex, Stop, Tell
 from studio.errors import InputError, StopAsked
@@ -60,6 +58,8 @@ def _fits(words: str, pattern: bool, any_case: bool) -> Fits:
     if not pattern:
         sought = words.lower() if any_case else words
         return lambda row: sought in (text_of(row).lower() if any_case else text_of(row))
+    import regex
+
     try:
         wanted = regex.compile(words, regex.MULTILINE | (regex.IGNORECASE if any_case else 0))
     except regex.error as error:

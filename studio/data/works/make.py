@@ -18,8 +18,8 @@ def work(arguments: Mapping[str, Any], workspace: Workspace, tell: Callable[[int
 
     A held-out side becomes NAME_heldout. The result is {name, rows, held_out: {name, rows} or None}.
     """
-    wanted = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()
-              if key not in ("kind", "name")}
+    wanted: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
+                              for key, value in arguments.items() if key not in ("kind", "name")}
     name = str(arguments["name"])
     check_free(workspace, name)
     if arguments["kind"] == "identity":
