@@ -216,6 +216,24 @@ def test_the_position_grows_to_the_size(tmp_path):
         assert heard == sorted(heard) and heard[-1] == source.size and len(heard) > 2
 
 
+def test_the_position_in_columns_and_sheets_grows_to_the_size_too(tmp_path):
+    rows = pyarrow.Table.from_pylist([{"n": place, "text": "x" * 50} for place in range(3000)])
+    parquet.write_table(rows, tmp_path / "a.parquet")
+    for name, new in (("a.arrow", pyarrow.ipc.new_file), ("b.arrow", pyarrow.ipc.new_stream)):
+        with new(str(tmp_path / name), rows.schema) as writer:
+            writer.write_table(rows, max_chunksize=700)
+    book = openpyxl.Workbook()
+    for sheet in (book.active, book.create_sheet()):
+        for cells in [["n", "n"], *([place, place] for place in range(1500))]:
+            sheet.append(cells)
+    book.save(tmp_path / "a.xlsx")
+    for path in sorted(tmp_path.iterdir()):
+        heard: list[int] = []
+        assert sum(1 for _ in reading.rows(Source(path), heard.append)) == 3000
+        assert heard == sorted(heard) and heard[-1] == path.stat().st_size and len(set(heard)) > 4, path.name
+    assert next(reading.rows(tmp_path / "a.xlsx")) == {"n": 0, "n_2": 0}
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/data is absent")
 def test_real_messy_files():
     messy = SHARED / "messy"

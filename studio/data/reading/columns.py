@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import decimal
+import io
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -19,8 +20,8 @@ def rows(file: IO[bytes], kind: str, told: Told) -> Iterator[tuple[int, dict[str
 
     number = 0
     try:
-        for batch in _batches(file, kind):
-            told.here()
+        for share, batch in _batches(file, kind):
+            told.so_far(share)
             for row in _in_batch(batch):
                 number += 1
                 if row is None:
@@ -32,22 +33,28 @@ def rows(file: IO[bytes], kind: str, told: Told) -> Iterator[tuple[int, dict[str
         raise told.error(number + 1, str(error).partition("\n")[0] or type(error).__name__) from error
 
 
-def _batches(file: IO[bytes], kind: str) -> Iterator[Any]:
+def _batches(file: IO[bytes], kind: str) -> Iterator[tuple[float, Any]]:
+    """Some rows at a time, after which share of all lies behind."""
     from pyarrow import ipc, parquet
 
     if kind == "parquet":
-        yield from parquet.ParquetFile(file).iter_batches(BATCH_ROWS)
+        table, behind = parquet.ParquetFile(file), 0
+        for batch in table.iter_batches(BATCH_ROWS):
+            yield behind / table.metadata.num_rows, batch
+            behind += batch.num_rows
         return
-    start = file.read(6)
-    file.seek(0)
-    if start == b"ARROW1":
+    size, start = file.seek(0, io.SEEK_END), file.seek(0)
+    is_file = file.read(6) == b"ARROW1"
+    file.seek(start)
+    if is_file:
         reader = ipc.open_file(file)
-        whole = (reader.get_batch(place) for place in range(reader.num_record_batches))
+        count = reader.num_record_batches
+        whole = ((place / count, reader.get_batch(place)) for place in range(count))
     else:
-        whole = iter(ipc.open_stream(file))
-    for batch in whole:
+        whole = ((file.tell() / size, batch) for batch in ipc.open_stream(file))
+    for share, batch in whole:
         for start_row in range(0, batch.num_rows, BATCH_ROWS):
-            yield batch.slice(start_row, BATCH_ROWS)
+            yield share, batch.slice(start_row, BATCH_ROWS)
 
 
 def _in_batch(batch: Any) -> Iterator[dict[str, Any] | None]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from studio.data.reading.source import check_bomb, unreadable
+from studio.data.reading.tables import distinct
 from studio.data.reading.told import Told
 from studio.errors import StudioError
 
@@ -38,24 +39,24 @@ def _in_book(file: IO[bytes], told: Told) -> Iterator[tuple[int, dict[str, Any]]
 
     book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     try:
-        for sheet in book.worksheets:
+        for place, sheet in enumerate(book.worksheets):
+            claimed = sheet.max_row or 0
             sheet.reset_dimensions()  # what a workbook says of its own size is often wrong
-            yield from _in_sheet(sheet, told)
+            yield from _in_sheet(sheet, told, place / len(book.worksheets), claimed * len(book.worksheets))
     finally:
         book.close()
 
 
-def _in_sheet(sheet: Any, told: Told) -> Iterator[tuple[int, dict[str, Any]]]:
+def _in_sheet(sheet: Any, told: Told, behind: float, claimed: int) -> Iterator[tuple[int, dict[str, Any]]]:
     names: list[str] = []
     for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-        if not number & 255:
-            told.here()
+        if not number & 255 and claimed:
+            told.so_far(behind + number / claimed)
         if all(cell is None for cell in cells):
             continue
         if not names:
-            names = ["" if cell is None else str(cell).strip() for cell in cells]
-            while names and not names[-1]:
-                names.pop()
+            last = max(place for place, cell in enumerate(cells, 1) if cell is not None)
+            names = distinct(["" if cell is None else str(cell) for cell in cells[:last]])
             continue
         if any(cell is not None for cell in cells[len(names):]):
             told.skip(number, "surplus_cells", str(len(cells)))

@@ -72,7 +72,7 @@ def rows(file: IO[str], spelling: Spelling, told: Told) -> Iterator[tuple[int, d
         if not cells:
             continue
         if not names:
-            names = _distinct(cells)
+            names = distinct(cells)
             width = len(names)
             continue
         count += 1
@@ -122,7 +122,7 @@ def _tried(sample: str, sign: str, quoted: bool) -> Spelling:
     return Spelling(sign, quoted, not choices, width, widths.count(width) / count, count, wrong)
 
 
-def _distinct(cells: list[str]) -> list[str]:
+def distinct(cells: list[str]) -> list[str]:
     """The names of the columns; one that stands there again gets a number."""
     names: list[str] = []
     for cell in cells:

@@ -23,6 +23,11 @@ class Told:
         if self.at:
             self.at(self.stream.position())
 
+    def so_far(self, share: float) -> None:
+        """Tell the position of what is not read from its first byte to its last: a share of the size."""
+        if self.at:
+            self.at(round(self.stream.source.size * min(share, 1.0)))
+
     def skip(self, line: int, code: str, detail: str = "") -> None:
         """Tell that a line is left out; raises InputError dataset_broken when nobody listens."""
         if self.broken is None:
