@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from studio.data.make import arithmetic, identity
+from studio.data.make.phrases import Row
 from studio.data.make.registered import check_free, register
 from studio.workspace import Workspace
 
@@ -23,7 +24,7 @@ def work(arguments: Mapping[str, Any], workspace: Workspace, tell: Callable[[int
     name = str(arguments["name"])
     check_free(workspace, name)
     if arguments["kind"] == "identity":
-        rows, held = identity.make(wanted.pop("who"), **wanted), []
+        rows, held = identity.make(wanted.pop("who"), **wanted), list[Row]()
     else:
         rows, held = arithmetic.make(arithmetic.Arithmetic(**wanted))
     if held:
