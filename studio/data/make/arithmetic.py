@@ -96,22 +96,24 @@ def make(wanted: Arithmetic) -> tuple[list[Row], list[Row]]:
 
 def check(wanted: Arithmetic) -> None:
     """Raise InputError for what cannot be made: make_choice, make_number, make_range."""
-    for name, chosen, allowed in (("operations", wanted.operations, (*SIGNS, *ALSO)),
-                                  ("languages", wanted.languages, LANGUAGES),
-                                  ("templates", wanted.templates, TEMPLATES),
-                                  ("answer", (wanted.answer,), ("equation", "result"))):
+    for name, chosen, allowed in (("data.make.operations", wanted.operations, (*SIGNS, *ALSO)),
+                                  ("data.make.languages", wanted.languages, LANGUAGES),
+                                  ("data.make.templates", wanted.templates, TEMPLATES),
+                                  ("data.make.answer", (wanted.answer,), ("equation", "result"))):
         if not chosen or any(one not in allowed for one in chosen):
-            raise InputError("make_choice", name=name, value=", ".join(chosen), allowed=", ".join(allowed))
+            raise InputError("make_choice", name=f"@{name}", value=", ".join(chosen), allowed=", ".join(allowed))
     if wanted.prompts and not _pairs(wanted, LANGUAGES):
         known = [pair for lang in LANGUAGES for pair in prompt_pairs(lang)]
-        raise InputError("make_choice", name="prompts", value=", ".join(wanted.prompts), allowed=", ".join(known))
-    for name, value, lowest, highest in (("count", wanted.count, 1, MOST_ROWS), ("held_out", wanted.held_out, 0, 0.9),
-                                         ("decimals", wanted.decimals, 0, MOST_DECIMALS),
-                                         ("decimal_share", wanted.decimal_share, 0, 1),
-                                         ("lowest", wanted.lowest, -_LARGEST, _LARGEST),
-                                         ("highest", wanted.highest, -_LARGEST, _LARGEST)):
+        raise InputError("make_choice", name="@data.make.prompts", value=", ".join(wanted.prompts),
+                         allowed=", ".join(known))
+    for name, value, lowest, highest in (("data.make.count", wanted.count, 1, MOST_ROWS),
+                                         ("data.make.held_out", wanted.held_out, 0, 0.9),
+                                         ("data.make.decimals", wanted.decimals, 0, MOST_DECIMALS),
+                                         ("data.make.decimal_share", wanted.decimal_share, 0, 1),
+                                         ("data.make.lowest", wanted.lowest, -_LARGEST, _LARGEST),
+                                         ("data.make.highest", wanted.highest, -_LARGEST, _LARGEST)):
         if not lowest <= value <= highest:
-            raise InputError("make_number", name=name, value=value, lowest=lowest, highest=highest)
+            raise InputError("make_number", name=f"@{name}", value=value, lowest=lowest, highest=highest)
     if wanted.lowest > wanted.highest:
         raise InputError("make_range", lowest=wanted.lowest, highest=wanted.highest)
 

@@ -19,7 +19,8 @@ def make(name: str, author: str, languages: Sequence[str] = LANGUAGES, seed: int
     Raises InputError make_name_empty and make_choice.
     """
     if not languages or any(one not in LANGUAGES for one in languages):
-        raise InputError("make_choice", name="languages", value=", ".join(languages), allowed=", ".join(LANGUAGES))
+        raise InputError("make_choice", name="@data.make.languages", value=", ".join(languages),
+                         allowed=", ".join(LANGUAGES))
     rows = [filled(one, name, author) for one in open_rows(languages)]
     random.Random(f"identity {seed}").shuffle(rows)
     return rows
