@@ -16,10 +16,12 @@ from studio.data.chat import ChatTokenizer
 from studio.data.doctor import examination, examine, fix, last, report_folder
 from studio.data.doctor.report import Report, is_of, read
 from studio.data.index import RowIndex
+from studio.data.prepare import prepare
 from studio.data.tokenizer_files import TokenizerFiles
 from studio.data.versions import Versions
 from studio.errors import InputError, StopAsked
 from studio.plugins import kinds, plugin
+from studio.specs.train import check
 from studio.texts import has
 from studio.workspace import PROJECT, Workspace
 
@@ -214,6 +216,22 @@ def test_what_needs_tokens_is_said_with_how_much_is_too_long(tmp_path):
                                                          {"role": "assistant", "content": longer["output"]}]).rstrip()))
     assert example.values == {"over": length - 300, "length": length}
     assert [one.number for one in report.problem("untrained").examples] == [120]
+
+
+def test_what_is_usable_and_what_is_cut_is_what_training_counts(tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.data.mkdir()
+    text = " ".join(map(str, range(400)))
+    defects = [row("Count.", text), row(text, "Done."), row("No.", " ")]
+    rows = [*planted(CLEAN, defects), row("Count on.", f"{text} {text}")]
+    entry = written(workspace.data, rows)
+    spec = check({"dataset": ["rows"], "cutoff_len": 300, "val_size": 0.1, "finetuning_type": "lora"})
+    trained = prepare(spec, workspace, STARTER, write_cache=False).counts
+    report = examine(entry, chat=ChatTokenizer.load(STARTER), cutoff_len=300)
+    found = counts(report)
+    assert (report.rows, report.usable) == (trained.read, trained.used) == (301, 299)
+    assert found["truncated"] - found["untrained"] == trained.cut == 2
+    assert {"empty_answer": found["empty_answer"], "prompt_too_long": found["untrained"]} == trained.skipped
 
 
 def test_without_a_tokenizer_or_another_set_it_says_what_was_left_out(tmp_path):

@@ -28,6 +28,7 @@ from studio.sample import Sample
 
 CHUNK_ROWS, CHUNK_LETTERS = 512, 4_000_000
 CUTOFF_LEN = 1024
+USELESS = "untrained"  # the one check whose rows training leaves out, as the skipped ones
 ENDS_EARLY = ("dataset_broken", "dataset_changed")
 Tell = Callable[[int, int], None]
 Stop = Callable[[], bool]
@@ -143,11 +144,13 @@ class _Examination:
                 self.skipped.setdefault(sided, _Found()).add(place.number, {})
                 continue
             case = Case(place.number, sample, row, sided)
-            self.usable += 1
+            is_usable = True
             for code, check in lookers:
                 values = check.see(case)
                 if values is not None:
                     self.found.setdefault(code, _Found()).add(place.number, values)
+                    is_usable &= code != USELESS
+            self.usable += is_usable
         self.rows += len(chunk)
 
     def _sides(self, samples: Sequence[Sample]) -> Iterable[Sequence[Side] | str]:
