@@ -197,3 +197,18 @@ def test_a_file_without_rows_is_refused(tmp_path):
     with pytest.raises(InputError) as refusal:
         check(Entry("d", tmp_path / "d.jsonl"))
     assert refusal.value.code == "dataset_empty"
+
+
+@real
+@pytest.mark.parametrize(("name", "least"), [("lf_alpaca_en_demo", 30), ("lf_alpaca_zh_demo", 80)])
+def test_one_word_changed_in_a_long_answer_is_found_nearly_always(tmp_path, name, least):
+    rows = [row for row in rows_of(SHARED / "instruct" / f"{name}.json") if len(row["output"].split()) >= least
+            or (least == 80 and len(row["output"]) >= least)][:400]
+    rows = list({row["output"]: row for row in rows}.values())
+    middle = [len(row["output"]) // 2 for row in rows]
+    changed = [{**row, "output": f"{row['output'][:at]}某{row['output'][at + 1:]}"} for row, at in zip(rows, middle)]
+    path = tmp_path / "twice.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *changed]), encoding="utf-8")
+    found = examine(Entry("twice", path), codes=["near_duplicate"]).problem("near_duplicate")
+    assert found.count >= 0.95 * len(rows) > 300
+    assert all(one.number >= len(rows) for one in found.examples)
