@@ -139,14 +139,15 @@ def _said(render: Render, turns: Sequence[Turn], place: int, full: str, tail: Ca
     if first < 0 or not full.startswith(text[:first]):
         return None
     after = text[last:]
-    end = len(full) - len(after)
-    if end < first or not full.endswith(after):
+    end = len(full) - _common(after[::-1], full[::-1])
+    changed = len(after) - (len(full) - end)  # the mark of an argument stands in quotes, a number does not
+    if end < first or changed > 2:
         return None
     if turns[place].get("tool_calls"):
         shown = sum(text.count(mark(f"{place}.{at}.name")) == 1 for at in range(len(turns[place]["tool_calls"])))
         if shown < len(turns[place]["tool_calls"]):
             return None
-        end += tail(_until_next(render, turns, place, after))
+        end += tail(_until_next(render, turns, place, after)) - changed
     return _lead(render, turns, place, full, first), end
 
 
@@ -160,19 +161,33 @@ def _until_next(render: Render, turns: Sequence[Turn], place: int, after: str) -
 
 
 def _lead(render: Render, turns: Sequence[Turn], place: int, full: str, start: int) -> int:
-    """Where the model takes over from the template before the words at `start`; white space alone it need not say."""
+    """Where the model takes over from the template before the words at `start`; white space alone it need not say.
+
+    What stands between the turn before and the words is compared with what follows that turn in a prompt.
+    """
     if not place:
         return start
+    before = [*turns[:place - 1], marked(turns[place - 1], place - 1)]
     try:
-        asked, plain = (render(turns[:place], add_generation_prompt=one) for one in (True, False))
+        asked, plain = (_behind(render(before, add_generation_prompt=one)) for one in (True, False))
+        text = render([*before, *turns[place:]])
     except REFUSALS:
         return start
-    begun = _common(asked, full)
-    if asked == plain or begun < len(plain) or begun > start:
+    piece = _behind(text[:len(text) - len(full) + start])
+    if asked is None or plain is None or piece is None:
         return start
-    if begun < len(asked):
-        begun = max([len(plain), *(full.rfind(sign, len(plain), begun) + 1 for sign in "\n>]|")])
-    return begun if full[begun:start].strip() else start
+    begun = _common(asked, piece)
+    if begun < len(plain) or (asked == plain and not turns[place].get("tool_calls")):
+        return start
+    if begun < len(asked):  # it went another way than the prompt: back to where a sign of the template ends
+        begun = max([len(plain), *(piece.rfind(sign, len(plain), begun) + 1 for sign in "\n>]|")])
+    return start - len(piece) + begun if piece[begun:].strip() else start
+
+
+def _behind(text: str) -> str | None:
+    """What stands behind the last mark."""
+    _, found, rest = text.rpartition(CLOSE)
+    return rest if found else None
 
 
 def _marks(roles: tuple[str, ...]) -> list[Turn]:
