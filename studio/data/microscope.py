@@ -5,6 +5,7 @@ Ids and labels are those of `ChatTokenizer.encode`, never a second reckoning; he
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -157,7 +158,7 @@ def _tokens(chat: ChatTokenizer, whole: Encoded, labels: np.ndarray, located: Lo
         spelled = pieces.bytes_of(one)
         shown = spelled.decode(errors="replace")
         state = CUT if place >= len(labels) else CONTEXT if labels[place] == NOT_TRAINED else TRAINED
-        turn = int(np.searchsorted(borders, max(start, end - 1), side="right")) if borders else 0
+        turn = bisect_right(borders, max(start, end - 1))
         found.append(Token(one, shown, start, end, spelled, state, turn, one in special,
                            text[start:end] if "\ufffd" in shown else "", is_added))
     return tuple(found)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from studio.cli import main
 from studio.data.chat import ChatTokenizer
 from studio.sample import Message, Sample
 from studio.workspace import Workspace
+from tests.cli.client import Client
 
 ROWS = [{"instruction": "Write 7 in words.", "output": "seven"}, {"instruction": "No answer", "output": ""},
         {"instruction": "Say it often.", "output": "often " * 40}]
@@ -271,3 +275,20 @@ def test_what_cannot_be_made_is_one_sentence(
     lines = refused(capsys, *words.split())
     assert len(lines) == 1 and sentence in lines[0]
     assert sorted((alone / "data").rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_a_terminal_is_shown_how_far_it_is_and_left_clean(client: Client, alone: Path) -> None:
+    (client.root / "data").mkdir()
+    (client.root / "data" / "much.json").write_text(json.dumps(ROWS * 2000), encoding="utf-8")
+    ours, theirs = pty.openpty()
+    process = client.begin("data", "stats", "much", "--json", stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # the terminal is gone with its last user
+        while chunk := os.read(ours, 4096):
+            said += chunk
+    result = json.loads(process.communicate(timeout=120)[0])
+    assert (process.returncode, result["rows"]) == (0, 6000)
+    assert "Reading: 512 of about" in said.decode()
+    assert said.decode().endswith("\r\x1b[2K")

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from studio.data.chat import NOT_TRAINED, ChatTokenizer
+from studio.data import plain
+from studio.data.catalogue import Entry
+from studio.data.chat import NOT_TRAINED, ChatTokenizer, Encoded
 from studio.data.microscope import CONTEXT, CUT, TRAINED, look, look_both
 from studio.data.pieces import Pieces
 from studio.data.tokenizer_files import TokenizerFiles
+from studio.data.walk import walk
 from studio.errors import InputError
 from studio.plugins import kinds
 from studio.sample import Message, Sample
@@ -97,6 +100,18 @@ def test_the_trained_parts_of_the_text_are_the_words_of_the_assistant(name: str,
     assert len(trained) == len(words)
     assert all(said in part for said, part in zip(words, trained, strict=True))
     assert "".join(words for words, _ in slide.parts()) == slide.seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("template", kinds("templates"))
+def test_decoding_what_is_trained_gives_the_words_of_the_assistant(name: str, template: str) -> None:
+    chat = load(name, template)
+    encoded = chat.encode(TALK)
+    assert not isinstance(encoded, str), encoded
+    said = [chat.decode(encoded.ids[start:end]) for start, end in encoded.spans]
+    words = [one.content for one in TALK.messages if one.role == "assistant"][-len(said):]
+    assert said
+    assert all(wanted in found for wanted, found in zip(words, said, strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -196,3 +211,34 @@ def test_a_plain_text_is_learned_whole_with_its_end() -> None:
     assert slide.seen == "Once upon a time 从前<|im_end|>"
     assert (slide.trained, slide.context, slide.reason) == (len(slide.tokens), 0, "")
     assert look(chat, Sample((), text="Once upon a time 从前"), 3).cut == len(slide.tokens) - 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("file", ["tool/lf_glaive_toolcall_zh_demo.json", "tool/lf_reason_tool_use_demo_50.jsonl",
+                                  "instruct/cet_oaast_sft_zh.json", "preference/lf_dpo_zh_demo.json",
+                                  "pretrain/firefly_dummy_pretrain.jsonl"])
+def test_real_rows_with_tools_thinking_and_pairs_are_shown_as_they_are_trained(file: str, name: str) -> None:
+    chat = load(name, "own" if name in ("qwen2.5", "minimind") else "qwen3")
+    seen = 0
+    for _, _, sample in walk(Entry("real", TOKENIZERS.parent / file), limit=10):
+        if isinstance(sample, str):
+            continue
+        for cutoff in (1 << 30, 200):
+            slides = look_both(chat, sample, cutoff)
+            encoded = _sides(chat, sample, cutoff)
+            if isinstance(encoded, str):
+                assert {slide.reason for slide in slides} == {encoded}
+                continue
+            seen += 1
+            assert [(slide.ids, slide.labels) for slide in slides] == [
+                (side.ids, side.labels.tolist()) for side in encoded]
+            for slide in slides:
+                assert sum(turn.tokens for turn in slide.turns) == len(slide.tokens) or not slide.turns
+    assert seen > 5
+
+
+def _sides(chat: ChatTokenizer, sample: Sample, cutoff: int) -> tuple[Encoded, ...] | str:
+    if sample.text:
+        return (plain.encode(chat, sample, cutoff),)
+    found = chat.encode_pair(sample, cutoff) if sample.rejected else chat.encode(sample, cutoff)
+    return (found,) if isinstance(found, Encoded) else found

@@ -14,6 +14,7 @@ from studio.data.chat import NOT_TRAINED, ChatTokenizer
 from studio.data.microscope import look
 from studio.data.preview import preview
 from studio.data.walk import walk
+from studio.plugins import kinds
 from studio.sample import Sample
 from studio.workspace import PROJECT, Workspace
 from tests.engine.workbench import Studio, make_model
@@ -52,6 +53,19 @@ def model(folder: Path, tokenizer: str) -> str:
 def test_the_microscope_shows_the_very_batches_of_a_run(
     tokenizer: str, template: str, more: dict[str, Any], studio: Studio, tmp_path: Path
 ) -> None:
+    compare(tokenizer, template, more, studio, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("template", [name for name in kinds("templates") if name != "own"])
+def test_the_microscope_shows_the_very_batches_with_every_named_template(
+    template: str, studio: Studio, tmp_path: Path
+) -> None:
+    compare("minimind", template, {}, studio, tmp_path)
+
+
+def compare(tokenizer: str, template: str, more: dict[str, Any], studio: Studio, tmp_path: Path) -> None:
+    """Train an epoch, hear its batches, and look at the same rows under the microscope and in the preview."""
     (studio.root / "data" / "talks.json").write_text(json.dumps(TALKS * 3), encoding="utf-8")
     folder = studio.run("one", model_name_or_path=model(tmp_path / "model", tokenizer), template=template, val_size=0,
                         eval_strategy="no", finetuning_type="full", cutoff_len=CUTOFF, num_train_epochs=1.0,
