@@ -87,6 +87,7 @@ def test_a_file_of_no_bytes_has_a_kind_and_no_rows(tmp_path, name):
 @pytest.mark.parametrize(("name", "content", "code"), [
     ("a.json", b"[\xff\xff\xff\xff]", "dataset_encoding"), ("a.parquet", b"PAR2", "dataset_file_type"),
     ("a.txt", "Où était l'été passé à Besançon ? déjà".encode("latin-1"), "dataset_encoding"),
+    ("a.txt", b"PK\x03\x04 a zip", "dataset_file_type"), ("a.txt", b"%PDF-1.7 ...", "dataset_file_type"),
     ("a.doc", b"x", "dataset_file_type"), ("a.csv", b"\xd0\xcf\x11\xe0" + b"\0" * 600, "dataset_file_type"),
     ("a.parquet", b"PAR1" + b"x" * 20 + b"PAR1", "dataset_broken"),
     ("a.xlsx", b"PK\x03\x04cut", "dataset_archive_broken"),
@@ -144,6 +145,12 @@ def test_what_a_file_is_is_told_from_its_bytes(tmp_path):
         "b.json": ("jsonl", "utf-16-be", None, False), "f.csv": ("jsonl", "utf-8", None, True),
         "a.arrow": ("arrow", None, None, False), "b.arrow": ("arrow", None, None, False),
         "c.json": ("json", "utf-8-sig", None, False)}
+
+
+@pytest.mark.parametrize("text", ["MZ is a mark", "PAR1 and more", "ARROW1 too", "GIF8 bits", "[not JSON", "{nor this"])
+def test_running_text_may_begin_with_any_letters(tmp_path, text):
+    assert read(tmp_path, "a.txt", text) == [{"text": text}]
+    assert read(tmp_path, "a.csv", f"MZ,b\n{text},c\n")[0]["MZ"] == text
 
 
 @pytest.mark.parametrize(("name", "content", "wanted"), [

@@ -13,6 +13,8 @@ from studio.errors import InputError
 
 HEAD = 1 << 20
 _BINARY = {"parquet": b"PAR1", "arrow": b"ARROW1"}
+# Old Excel and Word files, pictures, programs, archives: never text, whatever they are called.
+_FOREIGN = (b"\xd0\xcf\x11\xe0", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"MZ", b"\x7fELF", b"%PDF")
 _LINES_LOOKED_AT = 20
 
 
@@ -63,14 +65,24 @@ def describe(source: Source) -> Facts:
 
 
 def _binary(stream: Stream) -> str | None:
-    start = stream.bytes.peek(512)[:512]  # type: ignore[attr-defined]
-    if start.startswith(b"PK\x03\x04") and stream.source.suffix not in (".txt", ".md"):
-        return "xlsx"
-    if start.startswith(b"\xff\xff\xff\xff") and stream.source.suffix == ".arrow":
-        return "arrow"
-    if start[257:262] == b"ustar" or start.startswith((b"\xd0\xcf\x11\xe0", b"%PDF", b"\x89PNG", b"MZ", b"\x7fELF")):
+    """The kind of a file that is no text, by how it begins; running text may begin with any letters."""
+    start, suffix = stream.bytes.peek(512)[:512], stream.source.suffix  # type: ignore[attr-defined]
+    if start[257:262] == b"ustar" or _is_foreign(start, suffix):
         raise InputError("dataset_file_type", path=stream.source.name, kinds=", ".join(KINDS))
+    if suffix in (".txt", ".md"):
+        return None
+    if start.startswith(b"PK\x03\x04"):
+        return "xlsx"
+    if start.startswith(b"\xff\xff\xff\xff") and suffix == ".arrow":
+        return "arrow"
     return next((kind for kind, magic in _BINARY.items() if start.startswith(magic)), None)
+
+
+def _is_foreign(start: bytes, suffix: str) -> bool:
+    """Whether a file is of a kind that holds no rows; a zip is one only where a text is promised."""
+    if start.startswith(b"PK\x03\x04"):
+        return suffix in (".txt", ".md")
+    return start.startswith(_FOREIGN) and (b"\0" in start or start.startswith(b"%PDF-"))
 
 
 def _text(head: str, known: str, stream: Stream) -> Facts:
