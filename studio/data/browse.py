@@ -129,8 +129,8 @@ class Browser:
             return np.load(kept, mmap_mode="r")
         lengths = np.zeros(self.index.rows, np.int64)
         for first, rows, spelling in self.index.blocks():
-            for number, raw in enumerate(rows, first):
-                lengths[number] = len(search.text_of(places.parsed(raw, spelling)))
+            for number, row in enumerate(places.parsed(rows, spelling), first):
+                lengths[number] = len(search.text_of(row))
             if tell:
                 tell(first + len(rows), self.index.rows)
             if should_stop and should_stop():

@@ -8,7 +8,10 @@ lines. Rows come in the order and number of `reading.numbered`, with the lines t
 from __future__ import annotations
 
 import io
+import itertools
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -67,22 +70,49 @@ def understood(raw: bytes, spelling: dict[str, Any], ended: bool = True) -> tupl
         return None, heard.why or "broken_line"
 
 
-def parsed(raw: bytes, spelling: dict[str, Any]) -> Any:
-    """The row in these bytes, in a hurry; None for what is none."""
-    if spelling["encoding"] == "utf-8" and spelling["kind"] != TABLE:
-        try:
-            return orjson.loads(raw)
-        except ValueError:
-            return understood(raw, spelling)[0]
-    return understood(raw, spelling)[0]
+def parsed(rows: Sequence[bytes], spelling: dict[str, Any]) -> list[Any]:
+    """Rows that follow one another in their file, in a hurry; None for what is none."""
+    if spelling["kind"] == TABLE:
+        found = _of_table(rows, spelling)
+        return found if len(found) == len(rows) else [understood(raw, spelling)[0] for raw in rows]
+    return [_parsed(raw, spelling) for raw in rows]
 
 
-def as_line(raw: bytes, spelling: dict[str, Any]) -> bytes:
-    """A row as it stands in its file, as one line of JSON in UTF-8."""
-    if spelling["encoding"] == "utf-8" and spelling["kind"] != TABLE and b"\n" not in raw:
-        return raw.strip() + b"\n"
-    row, why = understood(raw, spelling)
-    return b" ".join(raw.split()) + b"\n" if why else written(row)
+def _parsed(raw: bytes, spelling: dict[str, Any]) -> Any:
+    try:
+        plain = spelling["encoding"] == "utf-8"
+        return orjson.loads(raw if plain else raw.decode(spelling["encoding"]).encode())
+    except ValueError:
+        return understood(raw, spelling)[0]
+
+
+def _of_table(rows: Sequence[bytes], spelling: dict[str, Any]) -> list[Any]:
+    """The rows of a table as one reading gives them."""
+    heard, found = Heard(), list[Any]()
+    heard.skip = lambda *why: found.append(None)  # type: ignore[method-assign]
+    text = io.StringIO(b"".join(rows).decode(spelling["encoding"], "studio.mark"), newline="")
+    for _, row in tables.rows(cast(IO[str], itertools.chain(spelling["head"], text)), table(spelling),
+                              cast(Told, heard)):
+        found.append(row)
+    return found
+
+
+def as_lines(rows: Sequence[bytes], spelling: dict[str, Any]) -> list[bytes]:
+    """Rows that follow one another in their file, each as one line of JSON in UTF-8; what is no row as it stands."""
+    if spelling["kind"] == TABLE:
+        read = parsed(rows, spelling)
+        return [_one_line(raw, spelling) if row is None else written(row) for row, raw in zip(read, rows)]
+    return [_one_line(raw, spelling) for raw in rows]
+
+
+def _one_line(raw: bytes, spelling: dict[str, Any]) -> bytes:
+    """The text of a row without line ends, which in JSON stand between its parts only."""
+    if spelling["encoding"] != "utf-8":
+        with suppress(UnicodeDecodeError):  # what is damaged is no row, here and in the copy
+            raw = raw.decode(spelling["encoding"]).encode()
+    if b"\n" in raw:
+        raw = b" ".join(map(bytes.strip, raw.split(b"\n")))
+    return raw.strip() + b"\n"
 
 
 def lay_down(source: reading.Source, laid: Path, at: At) -> Places:

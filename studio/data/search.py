@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from studio.data import places
@@ -26,16 +26,15 @@ def search(index: RowIndex, words: str, pattern: bool = False, any_case: bool = 
     fits, perhaps, other = _fits(words, pattern, any_case), _Sieve(words, pattern, any_case), instead or {}
     for first, rows, spelling in index.blocks():
         coarse = spelling["encoding"] == "utf-8" and spelling["kind"] != places.TABLE
-        found = []
-        for number, raw in enumerate(rows, first):
-            if number in other:
-                hit = fits(other[number])
-            else:
-                hit = (not coarse or perhaps.holds(raw)) and fits(places.parsed(raw, spelling))
-            if hit:
-                found.append(number)
+        last = first + len(rows)
+        numbers: Sequence[int] = range(first, last)
+        if coarse:
+            some = [(number, raw) for number, raw in zip(numbers, rows) if number in other or perhaps.holds(raw)]
+            numbers, rows = [number for number, _ in some], [raw for _, raw in some]
+        read = places.parsed(rows, spelling)
+        found = [number for number, row in zip(numbers, read) if fits(other.get(number, row))]
         if tell:
-            tell(first + len(rows), index.rows)
+            tell(last, index.rows)
         if should_stop and should_stop():
             raise StopAsked("searching")
         yield found

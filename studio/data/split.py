@@ -23,7 +23,7 @@ from studio.data.aside import aside
 from studio.data.catalogue import Catalogue, Entry
 from studio.data.index import RowIndex, Stop, Tell
 from studio.data.make.registered import check_free, settle
-from studio.data.places import as_line
+from studio.data.places import as_lines
 from studio.data.versions import check_one_format
 from studio.data.walk import walk
 from studio.errors import InputError, StopAsked
@@ -147,9 +147,9 @@ def _write(index: RowIndex, sides: np.ndarray, paths: Sequence[Path], watch: _Wa
         files: list[IO[bytes]] = [stack.enter_context(open(path, "wb")) for path in paths]
         for first, rows, spelling in index.blocks():
             lines: list[list[bytes]] = [[] for _ in files]
-            for side, raw in zip(sides[first:first + len(rows)].tolist(), rows):
+            for side, line in zip(sides[first:first + len(rows)].tolist(), as_lines(rows, spelling)):
                 if side != UNUSED:
-                    lines[side].append(as_line(raw, spelling))
+                    lines[side].append(line)
             for file, some in zip(files, lines):
                 file.write(b"".join(some))
             watch.at(index.rows + first + len(rows))

@@ -261,7 +261,7 @@ class _Writer:
         for first, rows, spelling in self.index.blocks():
             last = first + len(rows)
             if np.searchsorted(touched, first) == np.searchsorted(touched, last):
-                self._out(file, [places.as_line(raw, spelling) for raw in rows], self.ids[first:last])
+                self._out(file, places.as_lines(rows, spelling), self.ids[first:last])
             else:
                 self._edited(file, first, rows, spelling)
             if self.tell:
@@ -277,7 +277,7 @@ class _Writer:
     def _edited(self, file: IO[bytes], first: int, rows: Sequence[bytes], spelling: dict[str, Any]) -> None:
         """Write rows of which some are changed."""
         lines, kept = list[bytes](), list[int]()
-        for number, raw in enumerate(rows, first):
+        for number, line in enumerate(places.as_lines(rows, spelling), first):
             for one in self._before.pop(number, ()):
                 self._put_in(one, lines, kept)
             if number in self._gone:
@@ -289,7 +289,7 @@ class _Writer:
                 self.touched.append(kept[-1])
                 lines.append(places.written(self.edits.changed[number]))
             else:
-                lines.append(places.as_line(raw, spelling))
+                lines.append(line)
         self._out(file, lines, kept)
 
     def _put_in(self, one: Added, lines: list[bytes], kept: list[int]) -> None:

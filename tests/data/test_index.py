@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.data import scanning
+from studio.data import places, scanning
 from studio.data.catalogue import Entry
 from studio.data.index import RowIndex
 from studio.data.walk import walk
@@ -256,3 +256,25 @@ def test_parts_of_a_dataset_are_indexed_as_the_catalogue_chooses_them(tmp_path: 
         entry = Entry("set", folder, split=split)
         assert [RowIndex.of(entry, tmp_path / "cache").row(0)] == [step[:2] for step in walk(entry)]
         assert RowIndex.of(entry, tmp_path / "cache").row(0)[1]["instruction"] == split
+
+
+@pytest.mark.parametrize("suffix, data", [
+    *[pytest.param(".jsonl", data, id=f"lines {name}") for name, data in LINES.items()],
+    *[pytest.param(".json", data, id=f"array {name}") for name, data in ARRAYS.items()],
+    *[pytest.param(".csv", data, id=f"table {name}") for name, data in TABLES.items()],
+])
+def test_rows_read_in_a_hurry_and_copied_as_lines_are_the_same(suffix: str, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(data)
+    index = index_of(path, tmp_path / "cache")
+    for block_bytes in (1, 1 << 20):
+        lines, hurried = b"", []
+        for _, rows, spelling in index.blocks(block_bytes=block_bytes):
+            lines += b"".join(places.as_lines(rows, spelling))
+            hurried += places.parsed(rows, spelling)
+        (tmp_path / "copy.jsonl").write_bytes(lines)
+        copy = index_of(tmp_path / "copy.jsonl", tmp_path / "cache")
+        wanted = [index.row(number)[1] for number in range(index.rows)]
+        assert str([copy.row(number)[1] for number in range(copy.rows)]) == str(wanted)
+        assert len(hurried) == len(wanted)
+        assert all(str(one) == str(other) for one, other in zip(hurried, wanted, strict=True) if other is not None)
