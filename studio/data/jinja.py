@@ -16,7 +16,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
 # What a template raises when it cannot spell a conversation: its own refusal, or Python's about a value.
-REFUSALS = (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError)
+REFUSALS = (TemplateError, TypeError, ValueError, KeyError, AttributeError, IndexError, ArithmeticError,
+            RecursionError)
 
 
 @lru_cache(maxsize=16)

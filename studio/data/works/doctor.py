@@ -25,7 +25,7 @@ def work(arguments: Mapping[str, Any], workspace: Workspace, tell: Callable[[int
                       for name in (arguments["name"], *arguments.get("against", ())))
     model = arguments.get("model")
     template, cutoff_len = arguments.get("template") or "own", int(arguments.get("cutoff_len") or CUTOFF_LEN)
-    chat = ChatTokenizer.load(Path(model), template, arguments.get("default_system")) if model else None
+    chat = ChatTokenizer.load(Path(model), template, arguments.get("default_system"), workspace) if model else None
     folder = report_folder(workspace, entry, model=model, template=template, cutoff_len=cutoff_len,
                            against=[one.name for one in others])
     report = examine(entry, chat=chat, cutoff_len=cutoff_len, against=others, folder=folder, tell=tell,
