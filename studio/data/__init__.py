@@ -19,6 +19,10 @@
     edits.py            what is to change, in a draft that keeps every step
     versions.py         NAME@2: versions made of edits, never overwritten; difference.py tells them apart
     aside.py            folders that come into being whole or not at all
+    microscope.py       one row token by token, as training has it; pieces.py knows the bytes of a token
+    preview.py          the first rows as training has them
+    statistics.py       lengths, languages and what a cutoff_len would do (lengths.py, scripts.py, cutoffs.py)
+    plain.py            a plain text in tokens
     make/, split.py     datasets made by a seed, and datasets split by one
 
 Nothing here imports torch, transformers or gradio.
