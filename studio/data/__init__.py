@@ -7,11 +7,19 @@
     (plugins/formats)   a row becomes a studio.sample.Sample, or a counted reason why not
     recognise.py        which format rows have, and which column which role
     convert.py          a dataset written in another format, where nothing is lost
-    tokenizer_files.py  a tokenizer and its settings out of a model folder
+    tokenizer_files.py  a tokenizer and its settings out of a model folder (sentencepiece.py reads such models)
+    templates.py        chat templates by name: the studio's kinds, and those that a user writes
     jinja.py            the language of chat templates, sandboxed
     chat.py             ChatTokenizer: a Sample becomes text, token ids and the mask of what is trained
+    turns.py            messages as chat templates take them: words, thinking, calls
     answers.py          where in the rendered text the assistant's words stand
-    cache.py, tokens.py tokenised rows on disk, memory-mapped
+    spelling.py         a template learned by heart, so that most rows need not be rendered
+    mask.py             which tokens of a text are trained, given the answers in it
+    walk.py             every row of a dataset with its place, and the Sample or the reason why there is none
+    options.py          Reading: what besides the rows decides which tokens they become
+    tokenise.py         one dataset becomes token rows, once; fingerprint.py notices changed files, counts.py counts
+    cache.py, tokens.py tokenised rows on disk, two bytes a token, memory-mapped
+    mix.py              several datasets as one, by strategy and shares
     prepare.py          the road from a spec to training rows, with every row counted
     model.py            model folders looked at without loading them
     index.py            any row in a moment: where rows begin and end in their files (scanning.py, places.py)

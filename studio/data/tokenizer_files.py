@@ -1,7 +1,8 @@
 """A tokenizer and its settings out of a model folder, read with `tokenizers` alone.
 
-A folder has `tokenizer.json`, or `vocab.json` with `merges.txt`; beside it stand `tokenizer_config.json`,
-`special_tokens_map.json`, `added_tokens.json`, `chat_template.jinja`, `generation_config.json`.
+A folder has `tokenizer.json`, or `vocab.json` with `merges.txt`, or SentencePiece's `tokenizer.model`;
+beside it stand `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `chat_template.jinja` and
+`generation_config.json`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from studio.data import sentencepiece
 from studio.errors import InputError
 
 FILES = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
@@ -35,7 +37,7 @@ class TokenizerFiles:
     @classmethod
     def of(cls, folder: Path) -> TokenizerFiles:
         """The files of a folder; raises InputError tokenizer_missing, tokenizer_slow or tokenizer_broken."""
-        if not (folder / "tokenizer.json").is_file() and not _is_pair(folder):
+        if not (folder / "tokenizer.json").is_file() and not _is_pair(folder) and _pieces(folder) is None:
             slow = sorted(path.name for path in folder.glob("*.model*"))
             raise InputError("tokenizer_slow" if slow else "tokenizer_missing", path=str(folder), found=", ".join(slow))
         return cls(folder, _json(folder / "tokenizer_config.json"))
@@ -43,9 +45,17 @@ class TokenizerFiles:
     @cached_property
     def special(self) -> dict[str, str]:
         """bos_token, eos_token and their like by name; what a chat template may mention."""
-        said = {**_json(self.folder / "special_tokens_map.json"), **self.config}
+        said = {**self._of_pieces(), **_json(self.folder / "special_tokens_map.json"), **self.config}
         found = {name: _content(value) for name, value in said.items() if name.endswith("_token")}
         return {name: value for name, value in found.items() if isinstance(value, str)}
+
+    def _of_pieces(self) -> dict[str, str]:
+        """What a SentencePiece model says about its special tokens, where nothing else makes the tokenizer."""
+        path = None if (self.folder / "tokenizer.json").is_file() or _is_pair(self.folder) else _pieces(self.folder)
+        try:
+            return sentencepiece.read(path).special if path else {}
+        except (ValueError, KeyError) as error:
+            raise InputError("tokenizer_broken", path=str(path), reason=str(error)) from error
 
     @cached_property
     def chat_template(self) -> str | None:
@@ -71,7 +81,7 @@ class TokenizerFiles:
     def fingerprint(self) -> str:
         """A hash of everything that decides how a text becomes ids."""
         digest = hashlib.sha256()
-        for name in FILES:
+        for name in (*FILES, *([path.name] if (path := _pieces(self.folder)) else [])):
             path = self.folder / name
             digest.update(f"{name}\0".encode())
             if path.is_file():
@@ -82,13 +92,17 @@ class TokenizerFiles:
         """The tokenizer with every added token; raises InputError tokenizer_broken."""
         path = self.folder / "tokenizer.json"
         try:
-            tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else self._from_pair()
+            tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else self._from_others()
         except Exception as error:  # tokenizers raises bare Exception for whatever is wrong with a file
             raise InputError("tokenizer_broken", path=str(self.folder), reason=str(error)) from error
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self._add(tokenizer)
         return tokenizer
+
+    def _from_others(self) -> Tokenizer:
+        pieces = None if _is_pair(self.folder) else _pieces(self.folder)
+        return sentencepiece.tokenizer(pieces) if pieces else self._from_pair()
 
     def _from_pair(self) -> Tokenizer:
         """Byte-level BPE out of vocab.json and merges.txt, as GPT-2 and Qwen2 publish it."""
@@ -120,6 +134,12 @@ class TokenizerFiles:
 
 def _is_pair(folder: Path) -> bool:
     return (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
+
+
+def _pieces(folder: Path) -> Path | None:
+    """The SentencePiece model of a folder; Mistral writes its version behind the name."""
+    found = sorted(path for path in folder.glob("tokenizer.model*") if path.is_file())
+    return next((path for path in found if sentencepiece.looks_like_one(path)), None)
 
 
 def _added(one: Mapping[str, Any]) -> AddedToken:
