@@ -6,11 +6,13 @@ and the code that reads and spells; when all of them are the same, neither rows 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -116,8 +118,9 @@ class Tokeniser:
         content = fingerprint(entry, self.workspace.cache / "hashes" if self.write_cache else None)
         learns, found = self._known(entry, content, most)
         folder = self.folder / self._key(entry, content, most, learns)
-        done = found or cache.tokens(folder, lambda writer: self._fill(entry, writer, most, learns, marked),
-                                     self.write_cache, keeps_all=bool(self.options.tokenized_path))
+        with _rare_collections():
+            done = found or cache.tokens(folder, lambda writer: self._fill(entry, writer, most, learns, marked),
+                                         self.write_cache, keeps_all=bool(self.options.tokenized_path))
         self.bytes, self.rows = bytes_before + size, rows_before + done.counts.read
         return Tokenised(done, content, folder if found or self.write_cache else None, bool(found))
 
@@ -261,6 +264,17 @@ class Tokeniser:
 def weight(entry: Entry) -> int:
     """The bytes of a dataset's files as `reading` counts them."""
     return sum(source.size for source in sources_of(entry))
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Python looks for rings of garbage now and then only: rows make few, and each look goes through all of a chunk."""
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @lru_cache(maxsize=1)
