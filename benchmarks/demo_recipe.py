@@ -23,8 +23,8 @@ RECIPES = {
     "slower": {"learning_rate": 3e-3},
     "slowest": {"learning_rate": 2e-3},
     "faster": {"learning_rate": 8e-3},
-    "shorter": {"num_train_epochs": 6},
-    "longer": {"num_train_epochs": 10},
+    "shorter": {"num_train_epochs": 8},
+    "shortest": {"num_train_epochs": 6},
     "wider": {"lora_rank": 16, "lora_alpha": 32},
     "larger batch": {"per_device_train_batch_size": 16},
 }

@@ -28,7 +28,7 @@ RECIPE = {
     "lora_rank": 8,
     "lora_alpha": 16,
     "learning_rate": 5e-3,
-    "num_train_epochs": 8,
+    "num_train_epochs": 10,
     "per_device_train_batch_size": 8,
     "logging_steps": 50,
 }
