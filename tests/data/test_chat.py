@@ -264,3 +264,15 @@ def test_a_located_conversation_says_where_turns_and_tokens_stand():
     found = chat.located(sample(("user", "Hi"), ("assistant", "Hello")))
     assert [found.text[one.start:one.end] for one in found.turns if one.trained] == ["Hello"]
     assert "".join(found.text[start:end] for start, end in found.offsets) == found.text
+
+
+def test_of_a_preference_every_turn_that_differs_is_trained_and_none_that_is_shared():
+    chat = ChatTokenizer.load(folder_of("starter"))
+    shared = (Message("user", "Hi"), Message("assistant", "Hello"), Message("user", "More"))
+    good = (Message("assistant", "Gladly"), Message("user", "So?"), Message("assistant", "Here"))
+    bad = (Message("assistant", "No"), Message("user", "So?"), Message("assistant", "Never"))
+    found = chat.encode_pair(Sample((*shared, *good), rejected=bad))
+    texts = [[chat.decode(one.ids[start:end]) for start, end in one.spans] for one in found]
+    assert texts == [["Gladly", "Here"], ["No", "Never"]]
+    assert chat.encode_pairs([Sample((*shared, *good), rejected=bad)] * 2) == [found, found]
+    assert chat.encode_pair(Sample((*shared, *good), rejected=bad), cutoff_len=8) == "prompt_too_long"
