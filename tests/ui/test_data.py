@@ -175,13 +175,27 @@ def test_a_file_keeps_its_name_where_that_is_harmless(said: str, kept: str) -> N
 @pytest.mark.parametrize("said", ["/etc", "..", ".", "no-such-file.json"])
 def test_only_the_data_folder_can_be_named(workspace: Workspace, said: str) -> None:
     workspace.data.mkdir(exist_ok=True)
-    with pytest.raises(InputError, match="path_outside|file_missing"):
+    with pytest.raises(InputError, match=r"path_outside|file_missing"):
         incoming.within(workspace, said)
 
 
 def test_what_is_too_large_is_said(person: Person) -> None:
     drawn = person.press("dropped", refused=413, files=[{"name": "x", "size": 5_000_000_000}])
     assert "5.0 GB" in drawn and "4.0 GB" in drawn
+
+
+def test_a_saved_set_can_be_read_in_another_way(person: Person, workspace: Workspace) -> None:
+    rows = [{"a": f"Question {number}?", "b": f"Answer {number}."} for number in range(5)]
+    (workspace.data / "odd.json").write_text(json.dumps(rows), encoding="utf-8")
+    assert 'data-do="map"' in person.press("open", to="odd") and 'class="problem"' in person.body
+    person.press("map")
+    person.press("format", value="pairs")
+    person.press("column", role="prompt", value="a")
+    person.press("column", role="response", value="b")
+    drawn = person.press("save", fields={"name": "odd"})
+    assert "Answer 0." in drawn and 'class="problem"' not in drawn
+    assert Catalogue(workspace).entry("odd").path == workspace.data / "odd.json"
+    assert 'data-do="map"' not in person.press("open", to="identity")
 
 
 # ---- rows
@@ -235,6 +249,9 @@ def test_doctor_mends_as_a_new_version(person: Person, workspace: Workspace) -> 
     assert drawn.count('class="why"') >= 3
     assert "3 rows" in person.press("rows", code="duplicate")
     assert person.place.part == "rows"
+    assert "duplicate" in person.press("everything") and "1–10" in person.body
+    assert "3 rows" in person.press("problem", value="duplicate")
+    assert "1–10" in person.press("problem", value="")
     person.press("part", to="doctor")
     person.press("mend", code="duplicate")
     person.wait("twice@2 is made")
@@ -249,6 +266,9 @@ def test_lengths_are_measured_by_a_job_and_found_again(page: Page, person: Perso
     other = Person(page, "zh")
     assert "data-plot" in other.press("open", to=brought, part="lengths")
     assert "25" in other.press("part", to="seen")
+    person.press("together", value="identity")
+    person.press("measure")
+    assert "identity" in person.wait("data-plot") and "103" in person.body
 
 
 def test_a_job_can_be_cancelled_from_the_page(person: Person, brought: str, workspace: Workspace) -> None:

@@ -20,13 +20,15 @@ def work(arguments: Mapping[str, Any], workspace: Workspace, tell: Callable[[int
          should_stop: Callable[[], bool]) -> dict[str, Any]:
     """Arguments: name (also NAME@2), model (a folder), template, default_system, cutoff_len, which turns are learned.
 
-    The result holds every figure of Statistics; `padding` is what batches of BATCH rows drawn at random would need.
+    `together` names sets that are measured with it as a mix. The result holds every figure of Statistics; `padding` is
+    what batches of BATCH rows drawn at random would need.
     """
     versions = Versions(workspace)
-    entry = versions.entry(*versions.named(arguments["name"]))
+    names = (arguments["name"], *arguments.get("together", ()))
+    entries = [versions.entry(*versions.named(name)) for name in names]
     chat = ChatTokenizer.load(Path(arguments["model"]), arguments.get("template") or "own",
                               arguments.get("default_system"), workspace)
-    found = measure(entry, chat, int(arguments["cutoff_len"]), tell, should_stop,
+    found = measure(entries, chat, int(arguments["cutoff_len"]), tell, should_stop,
                     train_on_prompt=bool(arguments.get("train_on_prompt")),
                     mask_history=bool(arguments.get("mask_history")))
     lengths = {name: {"describe": one.describe(), "histogram": one.histogram(BARS)}

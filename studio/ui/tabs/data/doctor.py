@@ -76,7 +76,8 @@ def rows(visit: Visit, said: Mapping[str, Any]) -> Place:
     found = report.problem(str(said.get("code", ""))) if report else None
     if found is None or not found.rows:
         return visit.place
-    return visit.place.keep("rows", only=found.rows, why=_title_key(found), words="", page=0, order="").turn("rows")
+    kept = {"only": found.rows, "why": _title_key(found), "code": found.code, "words": "", "page": 0, "order": ""}
+    return visit.place.keep("rows", **kept).turn("rows")
 
 
 def seen(visit: Visit, said: Mapping[str, Any]) -> Place:
@@ -116,6 +117,17 @@ def health(visit: Visit, entry: Any) -> str:
         return ""
     found = {one.severity for one in report.problems}
     return next((one for one in _SEVERE if one in found), "well")
+
+
+def findings(visit: Visit) -> list[tuple[str, str]]:
+    """(code, title with its count) of what the last examination found and kept the rows of."""
+    if not (visit.desk.workspace.cache / "doctor").is_dir():
+        return []
+    from studio.data.doctor import last
+
+    report = last(visit.desk.workspace, visit.entry)
+    kept = [one for one in report.problems if one.rows] if report else []
+    return [(one.code, f"{one.title(visit.lang)} · {amounts.count(one.count)}") for one in kept]
 
 
 def _examining(visit: Visit) -> jobs.Job | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.data import jobs
+from studio.data import catalogue, jobs
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.data import controls, curves, eyes, work
@@ -27,10 +27,12 @@ def draw(visit: Visit) -> Html:
             running,
             controls.note(visit.say("lengths.intro")),
             controls.note(eyes.terms(visit)),
+            _mix(visit),
             controls.row(controls.button(visit.say("lengths.measure"), "measure", kind="strong")),
         )
     return join(
         controls.note(eyes.terms(visit)),
+        _mix(visit),
         _counters(visit, found),
         _suggestion(visit, found),
         tag("div", curves.histogram(visit, found, "tokens"), curves.histogram(visit, found, "trained"), class_="two"),
@@ -56,6 +58,11 @@ def whole(visit: Visit) -> Html:
     )
 
 
+def together(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Measured as a mix with another set, or alone."""
+    return visit.place.keep("lengths", **{"with": str(said.get("value", ""))})
+
+
 def measure(visit: Visit, said: Mapping[str, Any]) -> Place:
     """Measure all rows in a process of its own."""
     eyes.chat(visit)
@@ -63,21 +70,28 @@ def measure(visit: Visit, said: Mapping[str, Any]) -> Place:
     return visit.place
 
 
-ACTIONS = {"measure": measure, **work.ACTIONS}
+ACTIONS = {"measure": measure, "together": together, **work.ACTIONS}
 
 
 def _terms(visit: Visit) -> dict[str, Any]:
     """What the figures belong to."""
     from studio.data.index import stamps_of
 
+    with_ = str(visit.place.of("lengths").get("with", ""))
+    together = [with_] if with_ else []
+    list_ = catalogue.Catalogue(visit.desk.workspace) if together else None
     return {
         "name": visit.place.set,
+        "together": together,
         "model": str(eyes.folder(visit)),
         "template": str(visit.reading["template"]),
         "default_system": visit.reading["default_system"],
         "cutoff_len": eyes.cutoff_len(visit),
         **eyes.options(visit),
-        "stamps": stamps_of(visit.entry),
+        "stamps": [
+            *stamps_of(visit.entry),
+            *(one for name in together if list_ for one in stamps_of(list_.entry(name))),
+        ],
     }
 
 
@@ -86,6 +100,19 @@ def _measured(visit: Visit) -> tuple[jobs.Job | None, dict[str, Any] | None]:
     job = work.latest(visit, "statistics", **_terms(visit))
     look = job.look() if job else None
     return job, look.result if look is not None and look.state == jobs.FINISHED else None
+
+
+def _mix(visit: Visit) -> Html:
+    """The choice of a set to be measured together with this one."""
+    here = (visit.place.set, visit.place.name)
+    others = [(value, name) for name, value in visit.desk.datasets(visit.lang) if value not in here]
+    offered = [("", visit.say("lengths.alone")), *others]
+    chosen = str(visit.place.of("lengths").get("with", ""))
+    return tag(
+        "div",
+        controls.labelled(visit.say("lengths.together"), controls.choose("with", offered, chosen, change="together")),
+        class_="fields-of",
+    )
 
 
 def _counters(visit: Visit, found: Mapping[str, Any]) -> Html:

@@ -36,6 +36,20 @@ def looked_at(visit: Visit, path: Path) -> Place:
     )
 
 
+def again(visit: Visit) -> Place:
+    """The mapping of a set that is in the data folder already, as the catalogue has it or as its rows look."""
+    entry = visit.entry
+    assert entry.path is not None
+    found = recognise(_first(entry.path))
+    return visit.place.turn("bring").keep(
+        "bring",
+        path=str(entry.path),
+        format=entry.formatting or found.format or "",
+        columns=dict(entry.columns or found.columns),
+        name=entry.name,
+    )
+
+
 def draw(visit: Visit, held: Mapping[str, Any]) -> Html:
     """What it is, how it is read, its first rows, a name and Save."""
     path = Path(str(held["path"]))

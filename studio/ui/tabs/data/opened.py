@@ -36,7 +36,7 @@ def _of_a_set(visit: Visit) -> Html:
     ways = controls.tabs(
         visit.say("opened.parts"), [(part, visit.say(f"parts.{part}")) for part in OF_A_SET], place.part, "part"
     )
-    title = controls.row(tag("h2", place.name), _versions(visit))
+    title = controls.row(tag("h2", place.name), _versions(visit), _columns(visit))
     return tag(
         "header",
         back,
@@ -46,6 +46,18 @@ def _of_a_set(visit: Visit) -> Html:
         data_key="head",
         data_of_set=True,
     )
+
+
+def _columns(visit: Visit) -> Html | None:
+    """The way to another reading of the set's own file; what comes with the studio stays as it is."""
+    try:
+        entry = visit.entry
+    except StudioError:
+        return None
+    is_ours = entry.path is not None and entry.path.resolve().is_relative_to(visit.desk.workspace.data.resolve())
+    if entry.shipped or visit.place.version or not is_ours:
+        return None
+    return controls.button(visit.say("opened.columns"), "map", kind="link")
 
 
 def _versions(visit: Visit) -> Html | None:

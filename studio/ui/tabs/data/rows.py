@@ -11,7 +11,7 @@ from studio.data.edits import DELETED, EDITED
 from studio.texts import say
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
-from studio.ui.tabs.data import controls, editing, indexing, readers, talk
+from studio.ui.tabs.data import controls, doctor, editing, indexing, readers, talk
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
 
@@ -33,7 +33,7 @@ def draw(visit: Visit) -> Html:
     rows = [_row(visit, browser, one) for one in browser.page(view, page, PAGE_ROWS)]
     empty = controls.note(visit.say("rows.none_found" if browser.index.rows else "rows.none")) if not rows else None
     return join(
-        _tools(visit, indexing.can_order(visit, browser)),
+        _tools(visit, indexing.can_order(visit, browser), doctor.findings(visit)),
         indexing.note(visit),
         _narrowed(visit, count),
         editing.bar(visit, browser.draft),
@@ -84,7 +84,14 @@ def seen(visit: Visit, said: Mapping[str, Any]) -> Place:
     return visit.place.keep("seen", number=_whole(said.get("to"), 0)).turn("seen")
 
 
+def problem(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Only the rows of one of the doctor's findings."""
+    code = str(said.get("value", ""))
+    return doctor.rows(visit, {"code": code}) if code else everything(visit, said)
+
+
 ACTIONS = {
+    "problem": problem,
     "turn": turn,
     "jump": jump,
     "view": view,
@@ -108,7 +115,7 @@ def _whole(value: Any, otherwise: int) -> int:
     return int(text) if text.isdigit() else otherwise
 
 
-def _tools(visit: Visit, ordered: bool) -> Html:
+def _tools(visit: Visit, ordered: bool, found: list[tuple[str, str]]) -> Html:
     held = visit.place.of("rows")
     views = controls.tabs(
         visit.say("rows.views"),
@@ -141,9 +148,19 @@ def _tools(visit: Visit, ordered: bool) -> Html:
     number = controls.field(
         "number", "", hint=visit.say("rows.number"), inputmode="numeric", name_for=visit.say("rows.number")
     )
-    return controls.row(
-        views, words, orders if ordered else None, controls.form("jump", number, class_="inline short"), class_="tools"
-    )
+    jump_to = controls.form("jump", number, class_="inline short")
+    return controls.row(views, words, _problems(visit, found), orders if ordered else None, jump_to, class_="tools")
+
+
+def _problems(visit: Visit, found: list[tuple[str, str]]) -> Html | None:
+    """The choice among what the doctor has found."""
+    if not found:
+        return None
+    held = visit.place.of("rows")
+    chosen = str(held.get("code", "")) if held.get("why") else ""
+    offered = [("", visit.say("rows.any_problem")), *found]
+    name = visit.say("rows.problem")
+    return tag("div", controls.choose("problem", offered, chosen, name_for=name, change="problem"), class_="order")
 
 
 def _narrowed(visit: Visit, count: int) -> Html | None:

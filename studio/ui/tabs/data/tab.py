@@ -14,7 +14,7 @@ from studio.specs.train import ARGUMENTS
 from studio.ui.desk import Desk
 from studio.ui.form import Form
 from studio.ui.localize import Words
-from studio.ui.tabs.data import opened, shelf
+from studio.ui.tabs.data import mapping, opened, shelf
 from studio.ui.tabs.data.parts import PARTS, draw
 from studio.ui.tabs.data.place import FREE, OF_A_SET, Place
 from studio.ui.tabs.data.visit import READING, Visit
@@ -120,6 +120,8 @@ class DataTab:
             return place.open(str(said.get("to") or said.get("value", "")), str(said.get("part", "")))
         if do == "part" and said.get("to") in (*FREE, *(OF_A_SET if place.set else ())):
             return place.turn(str(said["to"]))
+        if do == "map" and place.set:
+            return mapping.again(visit)
         if do in shelf.ACTIONS:
             return shelf.ACTIONS[do](visit, said)
         act = PARTS[place.part].ACTIONS.get(do)
