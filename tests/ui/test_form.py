@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +33,8 @@ def value_of(a: Argument) -> some.SearchStrategy[Any]:
             low, high, exclude_min=a.gt is not None, exclude_max=a.lt is not None, allow_subnormal=False
         )
     elif a.kind is Kind.LIST:
-        found = some.lists(_TEXT, max_size=3)
+        (member,) = get_args(train.TrainSpec.model_fields[a.name].annotation)
+        found = some.lists(some.floats(0.01, 100) if member is float else _TEXT, max_size=3)
     elif a.kind is Kind.DICT:
         found = some.dictionaries(
             _TEXT,
