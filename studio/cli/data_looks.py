@@ -165,6 +165,8 @@ def _kept(voice: Voice, found: Any) -> Iterator[str]:
     yield voice.say("data.rows", rows=f"{counts.read:,}", usable=f"{counts.used:,}")
     for reason, count in counts.skipped.items():
         yield voice.say("dry.skipped", count=f"{count:,}", reason=voice.word("data.skipped", reason))
+        for file, line in counts.examples[reason]:
+            yield voice.say("data.check.place", file=file, line=line)
     yield voice.say("dry.tokens", tokens=f"{counts.tokens:,}", trained=f"{counts.trained_tokens:,}")
     yield voice.say("data.tokenize.found" if found.found else "data.tokenize.made", path=found.folder)
 

@@ -46,6 +46,9 @@ def figures(spec: Any, prepared: Any, facts: Any, trainable: int) -> dict[str, A
         "rows_read": counts.read,
         "rows_used": counts.used,
         "rows_skipped": dict(counts.skipped),
+        "rows_left_out": counts.left_out,
+        "rows_repeated": counts.repeated,
+        "examples": {reason: [place._asdict() for place in some] for reason, some in counts.examples.items()},
         "rows_cut": counts.cut,
         "rows_held_out": counts.held_out,
         "rows_trained": len(lengths),
@@ -72,6 +75,10 @@ def _lines(voice: Voice, spec: Any, found: dict[str, Any]) -> list[str]:
     ]
     for reason, count in found["rows_skipped"].items():
         lines.append(voice.say("dry.skipped", count=f"{count:,}", reason=voice.word("data.skipped", reason)))
+        lines += [voice.say("data.check.place", **place) for place in found["examples"][reason]]
+    if found["rows_left_out"] or found["rows_repeated"]:
+        lines.append(voice.say("dry.mixed", left_out=f"{found['rows_left_out']:,}",
+                               repeated=f"{found['rows_repeated']:,}"))
     if found["rows_cut"]:
         lines.append(voice.say("dry.cut", cutoff=spec.cutoff_len, count=f"{found['rows_cut']:,}"))
     lines.append(voice.say("dry.tokens", tokens=f"{found['tokens']:,}", trained=f"{found['tokens_trained']:,}"))

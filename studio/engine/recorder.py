@@ -78,6 +78,13 @@ class Recorder:
         if not self._silent:
             print(say(self._lang, f"engine.{key}", **values), flush=True)
 
+    def skipped(self, name: str, counts: Any) -> None:
+        """A line for every reason for which rows of a dataset were left out, with the first place of each."""
+        for reason, count in counts.skipped.items():
+            file, line = counts.examples[reason][0]
+            self.say("skipped", name=name, count=count, reason=say(self._lang, f"data.skipped.{reason}"), file=file,
+                     line=line)
+
     def failure(self, code: str, values: Mapping[str, Any], error: BaseException | None) -> None:
         """Write failure.json once and the phase `failed`; a second failure does not replace the first."""
         trace = "".join(traceback.format_exception(error)) if error is not None else ""

@@ -83,6 +83,10 @@ def _prepare(job: Job) -> tuple[Any, int]:
     counts = data.counts
     job.recorder.say("rows", read=counts.read, used=counts.used, cut=counts.cut, held_out=counts.held_out,
                      cutoff=job.spec.cutoff_len)
+    for name, of_one in data.each.items():
+        job.recorder.skipped(name, of_one)
+    if counts.left_out or counts.repeated:
+        job.recorder.say("mixed", left_out=counts.left_out, repeated=counts.repeated)
     return data, ChatTokenizer.load(job.model_folder, job.spec.template, job.spec.default_system, job.workspace).pad_id
 
 
