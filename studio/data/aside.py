@@ -20,18 +20,18 @@ _NEWBORN_SECONDS = 10.0
 
 
 @contextmanager
-def aside(room: Path) -> Iterator[Path]:
+def aside(room: Path, code: str = "disk_refuses") -> Iterator[Path]:
     """A new hidden folder in `room`, to be filled and renamed; what is left of it at the end is deleted.
 
     It is held by a lock as long as the process lives, and what dead processes left in `room` is cleared away.
-    Raises WorkError disk_full or disk_refuses for whatever the disk refuses, within the block too.
+    Raises WorkError disk_full or `code` for whatever the disk refuses, within the block too.
     """
     try:
         room.mkdir(parents=True, exist_ok=True)
         clear_abandoned(room)
         folder = Path(tempfile.mkdtemp(prefix=MAKING, dir=room))
     except OSError as error:
-        raise refused(room, error) from error
+        raise refused(room, error, code) from error
     handle = -1
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -39,7 +39,7 @@ def aside(room: Path) -> Iterator[Path]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder
     except OSError as error:
-        raise refused(room, error) from error
+        raise refused(room, error, code) from error
     finally:
         if handle >= 0:
             os.close(handle)
@@ -73,8 +73,8 @@ def settle(path: Path) -> None:
         os.close(handle)
 
 
-def refused(path: Path, error: OSError) -> WorkError:
-    """What the disk refused, as an error with its sentence."""
+def refused(path: Path, error: OSError, code: str = "disk_refuses") -> WorkError:
+    """What the disk refused, as an error with its sentence: disk_full or `code`."""
     if error.errno in FULL:
         return WorkError("disk_full", path=str(path))
-    return WorkError("disk_refuses", path=str(path), reason=error.strerror or str(error))
+    return WorkError(code, path=str(path), reason=error.strerror or str(error))

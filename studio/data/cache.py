@@ -7,30 +7,23 @@ left half-made is cleared away by the next that makes something.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from studio.data.aside import aside
 from studio.data.counts import Counts
-from studio.errors import WorkError
 
 if TYPE_CHECKING:
     from studio.data.tokens import RowWriter, Stored
 
 MOST_KEPT = 40
-MAKING = ".making-"
-_NEWBORN_SECONDS = 10.0
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABOUT = "about.json"
 Fill = Callable[["RowWriter"], Counts]
 
@@ -60,8 +53,8 @@ def tokens(kept: Path, fill: Fill, write_cache: bool, keeps_all: bool = False) -
         return found
     if write_cache:
         return _make(kept, fill, keeps_all)
-    with tempfile.TemporaryDirectory(prefix="studio-tokens-") as aside:
-        return _filled(Path(aside), fill)
+    with tempfile.TemporaryDirectory(prefix="studio-tokens-") as passing:
+        return _filled(Path(passing), fill)
 
 
 def read(kept: Path) -> Kept | None:
@@ -84,56 +77,18 @@ def _touch(kept: Path) -> None:
 
 
 def _make(kept: Path, fill: Fill, keeps_all: bool) -> Kept:
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        _clear_abandoned(kept.parent)
-        aside = Path(tempfile.mkdtemp(prefix=MAKING, dir=kept.parent))
-        hold = _held(aside)
-    except OSError as error:
-        raise _refused(kept.parent, error) from error
-    try:
-        made = _filled(aside, fill)
+    with aside(kept.parent, "cache_not_writable") as making:
+        made = _filled(making, fill)
         if read(kept) is None:
             shutil.rmtree(kept, ignore_errors=True)
         try:
-            aside.rename(kept)
+            making.rename(kept)
         except OSError:
             if read(kept) is None:  # otherwise another process was first, with the same rows
                 raise
         if not keeps_all:
             _prune(kept.parent)
         return made
-    except OSError as error:
-        raise _refused(kept.parent, error) from error
-    finally:
-        os.close(hold)
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _held(aside: Path) -> int:
-    """A lock on a folder in the making, which lasts as long as the process."""
-    handle = os.open(aside, os.O_RDONLY)
-    with suppress(OSError):  # a file system without locks: then nobody clears it away either
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return handle
-
-
-def _clear_abandoned(folder: Path) -> None:
-    """Delete what processes that are no more have left half-made; a newborn may not have its lock yet."""
-    for path in folder.glob(f"{MAKING}*"):
-        try:
-            if time.time() - path.stat().st_mtime < _NEWBORN_SECONDS:
-                continue
-            handle = os.open(path, os.O_RDONLY)
-        except OSError:
-            continue  # another process was first
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            continue  # its maker lives
-        finally:
-            os.close(handle)
 
 
 def _filled(folder: Path, fill: Fill) -> Kept:
@@ -150,12 +105,6 @@ def _filled(folder: Path, fill: Fill) -> Kept:
     made = Kept(folder, counts)
     len(made.rows)  # maps them while the folder still has its name
     return made
-
-
-def _refused(folder: Path, error: OSError) -> WorkError:
-    if error.errno in FULL:
-        return WorkError("disk_full", path=str(folder))
-    return WorkError("cache_not_writable", path=str(folder), reason=error.strerror or str(error))
 
 
 def _prune(folder: Path) -> None:
