@@ -19,7 +19,7 @@ from studio.data.answers import AnswerFinder, Span
 from studio.data.jinja import REFUSALS, compiled
 from studio.data.mask import NOT_TRAINED, Encoded, labels_of, masked
 from studio.data.spelling import Spelling
-from studio.data.templates import chosen
+from studio.data.templates import chosen, wanted
 from studio.data.tokenizer_files import TokenizerFiles
 from studio.data.turns import Manner, Turn, is_plain, manners, mark, marked, schemas, turn_of
 from studio.errors import InputError
@@ -86,11 +86,11 @@ class ChatTokenizer:
         template_broken, template_line_broken, template_no_system, eos_missing.
         """
         files = TokenizerFiles.of(Path(folder))
-        wanted = chosen(template, workspace or Workspace.at())
-        source = wanted.source or files.chat_template
+        spoken = chosen(template, workspace or Workspace.at())
+        source = spoken.source or files.chat_template
         if not source:
-            raise InputError("template_missing", path=str(folder))
-        found = cls(files, source, wanted.end, default_system, wanted.last_only)
+            raise InputError("template_missing", path=str(folder), wanted=wanted(folder))
+        found = cls(files, source, spoken.end, default_system, spoken.last_only)
         if not found.eos_ids:
             raise InputError("eos_missing", path=str(folder))
         if default_system and not found.takes_system:

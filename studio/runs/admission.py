@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from studio.data import prepare
+from studio.data import prepare, templates
 from studio.data.chat import ChatTokenizer
 from studio.data.model import inspect, locate
 from studio.data.templates import chosen
@@ -28,6 +28,13 @@ def admit(draft: Mapping[str, Any], workspace: Workspace) -> Any:
     if problems := examine(spec, workspace):
         raise SpecError(problems)
     return spec
+
+
+def glance(spec: Any, workspace: Workspace) -> None:
+    """Raise what can be told while a form is being filled; InputError template_missing for a model without one."""
+    folder = locate(spec.model_name_or_path, workspace, spec.model_revision)
+    if folder is not None and spec.template == templates.OWN and (name := templates.wanted(folder)) != templates.OWN:
+        raise InputError("template_missing", path=str(folder), wanted=name)
 
 
 def examine(spec: Any, workspace: Workspace) -> list[Problem]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.args import document, flags
 from studio.errors import SpecError, StudioError
-from studio.runs.admission import admit
+from studio.runs.admission import admit, glance
 from studio.runs.forecast import forecast
 from studio.specs import train
 from studio.texts.errors import of_error, of_problem
@@ -74,6 +74,7 @@ def judge(draft: Mapping[str, Any], lang: str, desk: Desk, *, thorough: bool = F
     except SpecError as error:
         return Verdict(lang, draft, wrong=tuple((one.field, of_problem(lang, one)) for one in error.problems))
     try:
+        glance(spec, desk.workspace)
         return Verdict(lang, draft, spec, forecast(spec, desk.workspace), name=desk.store.suggest_name(spec))
     except StudioError as error:
         return Verdict(lang, draft, spec, wrong=(beside(error, lang),))
