@@ -34,7 +34,7 @@ from studio.workspace import PROJECT, Workspace
 if TYPE_CHECKING:
     from studio.data.tokens import RowWriter, Stored
 
-CHUNK_ROWS = 512
+CHUNK_ROWS = 256
 READ_WHOLE_BYTES = 8_000_000  # a tenth of a second of reading
 LEARNED = ("chat", "preference")
 _LOOKED_AT, _HOPELESS_ROWS = 24, 1000
@@ -167,7 +167,7 @@ class Tokeniser:
     def _fill(self, entry: Entry, writer: RowWriter, most: int | None, learns: str, marked: list[list[int]]) -> Counts:
         """Tokenise a dataset into the writer, chunk by chunk."""
         skipped = Skipped()
-        used = cut = tokens = trained = 0
+        used = cut = 0
         samples = self.samples(entry, skipped, most, learns)
         while chunk := list(itertools.islice(samples, CHUNK_ROWS)):
             ids, spans = [], []
@@ -175,13 +175,12 @@ class Tokeniser:
                 if isinstance(found, str):
                     skipped.add(found, place.file, place.line)
                     continue
+                used += 1
                 for one in found:
                     ids.append(one.ids)
-                    spans.append([end for span in one.spans for end in span])
-                    tokens += len(one.ids)
-                    trained += sum(end - start for start, end in one.spans)
-                used += 1
-                cut += any(one.cut for one in found)
+                    spans.append(list(itertools.chain.from_iterable(one.spans)))
+                if found[0].cut or found[-1].cut:
+                    cut += 1
             writer.write(ids, spans)
             self.tick()
         read = used + skipped.total
@@ -189,7 +188,7 @@ class Tokeniser:
             raise InputError("dataset_changed", path=path_of(entry).name)
         if not used:
             raise self.useless(entry, read, skipped)
-        return Counts(read, used, dict(skipped.counts), cut, tokens, trained, examples=skipped.examples)
+        return Counts(read, used, dict(skipped.counts), cut, writer.tokens, writer.trained, examples=skipped.examples)
 
     def _encoded(self, samples: list[Sample]) -> Iterator[Any]:
         """The rows of each sample, one or a pair, or the reason why it teaches nothing."""

@@ -108,7 +108,7 @@ class TokenRows:
 
 
 class RowWriter:
-    """Writes tokenised rows into a folder batch by batch; memory holds one batch."""
+    """Writes tokenised rows into a folder batch by batch and counts their tokens; memory holds one batch."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` is there; raises OSError when nothing can be written in it."""
@@ -116,17 +116,20 @@ class RowWriter:
         self._files = {name: self._open.enter_context((folder / name).open("wb"))
                        for name in (LENGTHS, CODES, TABLE, IDS, SPAN_COUNTS, SPANS)}
         self._codes = _Codes()
+        self.tokens = self.trained = 0
 
     def write(self, ids: Sequence[Sequence[int]], spans: Sequence[Sequence[int]]) -> None:
         """One batch of rows: the ids of each, and its spans as start, end, start, end …"""
         if not ids:
             return
-        flat = _flat(ids)
+        flat, ends = _flat(ids), _flat(spans)
         codes = self._codes.of(flat)
+        self.tokens += len(flat)
+        self.trained += int(ends[1::2].sum(dtype=np.int64) - ends[::2].sum(dtype=np.int64))
         self._put(LENGTHS, [len(row) for row in ids])
         self._put(IDS, flat) if codes is None else self._put(CODES, codes)
         self._put(SPAN_COUNTS, [len(row) // 2 for row in spans])
-        self._put(SPANS, _flat(spans))
+        self._put(SPANS, ends)
 
     def _put(self, name: str, numbers: Any) -> None:
         self._files[name].write(np.asarray(numbers, _NUMBERS[name[-4:]]).tobytes())
