@@ -15,6 +15,7 @@ from studio.workspace import Workspace
 SEED = Option("seed", "N")
 OUTPUT = Option("output", "NAME")
 MADE_ROWS = 1000
+LISTED = ("operations", "languages", "templates", "prompts")
 
 
 def split(call: Call) -> int:
@@ -99,8 +100,10 @@ def _arithmetic(call: Call) -> tuple[Sequence[Any], Sequence[Any]]:
     refuse(errors)
     if between:
         given |= {"lowest": int(between[0]), "highest": int(between[1])}
-    words: dict[str, Any] = {name: tuple(call.options[name].split(",")) for name in ("operations", "languages")
-                             if name in call.options}
+    words: dict[str, Any] = {name: tuple(call.options[name].split(",")) for name in LISTED if name in call.options}
+    if "prompts" in words:  # whoever names pairs of words wants them; "all" is every pair
+        words = {"templates": ("prompts",), **words}
+        words["prompts"] = () if words["prompts"] == ("all",) else words["prompts"]
     chosen: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     return sums(Arithmetic(**chosen | words | ({"held_out": held[0]} if held else {})))
 
@@ -136,6 +139,7 @@ VERBS = (
     Verb("data convert", (Option("to", "FORMAT"), OUTPUT, JSON), convert, _WHAT, 1, 1),
     Verb("data make", (Option("kind", "KIND", ("arithmetic", "identity")), ROWS, Option("operations", "SIGNS"),
                        Option("range", "A,B"), Option("decimals", "N"), Option("languages", "LANGS"),
+                       Option("templates", "WAYS"), Option("prompts", "PAIRS"),
                        Option("held-out", "SHARE"), SEED, Option("called", "NAME"), Option("author", "NAME"), JSON),
          make, "NAME", 1, 1),
 )

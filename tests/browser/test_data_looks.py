@@ -14,7 +14,7 @@ PLACES = ("&part=bring", "&part=make", "&part=templates", "&set=preferences&part
 # What has the same name in every language: kinds of files, hubs, formats and templates, and rows of data.
 SAME = re.compile(
     r"jsonl?|csv|tsv|xlsx|parquet|arrow|txt|md|gz|xz|zst|zip|Hugging Face|ModelScope|my_file|organisation/name|Jinja"
-    r"|token|cutoff_len|NAME@2|ChatGLM|instruct|tmp|pytest|data|root|studio|GB|KB|heldout|id",
+    r"|cutoff_len|ChatGLM|instruct|tmp|pytest|data|root|studio|GB|KB|heldout",
     re.IGNORECASE,
 )
 

@@ -251,6 +251,18 @@ def test_the_same_seed_makes_the_same_rows(capsys: pytest.CaptureFixture[str]) -
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_sums_stand_between_the_named_pairs_of_words(capsys: pytest.CaptureFixture[str], alone: Path) -> None:
+    for name, said, most in (("one", "问:/答:", {"问"}), ("many", "all", set())):
+        made = told(capsys, "make", name, "--rows", "40", "--held-out", "0", "--languages", "zh", "--prompts", said)
+        asked = [row["instruction"] for row in map(json.loads, open(made[0]["path"], encoding="utf-8"))]
+        before = {one.partition(":")[0] for one in asked}
+        assert before == most if most else len(before) > 3
+        assert all(":" in one.splitlines()[-1] for one in asked)
+    made = told(capsys, "make", "bare", "--rows", "20", "--held-out", "0", "--templates", "bare")
+    assert not any(sign.isalpha() for row in map(json.loads, open(made[0]["path"], encoding="utf-8"))
+                   for sign in row["instruction"])
+
+
 def test_a_model_is_told_who_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     made = told(capsys, "make", "me", "--kind", "identity", "--called", "Ada", "--author", "Grace")
     text = Path(made[0]["path"]).read_text(encoding="utf-8")
@@ -264,6 +276,8 @@ def test_a_model_is_told_who_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     ("make new --range 1", "--range is 1; it must be two whole numbers"),
     ("make new --held-out many", "--held-out is many; it must be numbers"),
     ("make new --operations ^", "^"),
+    ("make new --prompts x/y", "Q:/A:"),
+    ("make new --templates songs", "bare, questions, words, prompts"),
     ("split mine --shares a,b", "--shares is a,b; it must be numbers with commas between."),
     ("convert mine", "--to is missing; choose one of"),
     ("convert mine --to nothing", "nothing"),

@@ -17,6 +17,7 @@ from studio.data.catalogue import Catalogue
 from studio.errors import InputError
 from studio.texts import LANGUAGES
 from studio.ui.page import Page
+from studio.ui.tabs.data import make
 from studio.ui.tabs.data.parts import PARTS
 from studio.ui.tabs.data.place import FREE, OF_A_SET, Place
 from studio.ui.tabs.data.tab import GIVEN
@@ -325,6 +326,21 @@ def test_sums_are_made_with_a_held_out_side(person: Person, workspace: Workspace
     person.press("make", kind="sums", fields=fields)
     person.wait("of-rows")
     assert person.place.set == "sums" and Catalogue(workspace).entry("sums_heldout")
+
+
+@pytest.mark.slow
+def test_sums_stand_between_the_chosen_pairs_of_words(person: Person, workspace: Workspace) -> None:
+    person.press("part", to="make")
+    assert "问:/答:" in person.body and "Q:/A:" in person.body
+    field = next(field for field, name in make._pairs() if name == "问:/答:")
+    fields = {"plus": True, "lowest": "0", "highest": "99", "decimals": "0", "count": "30", "held_out": "0", "seed": "1",
+              "name": "paired", "languages": "zh", "answer": "result", field: True}
+    person.press("make", kind="sums", fields=fields)
+    person.wait("of-rows")
+    path = Catalogue(workspace).entry("paired").path
+    assert path is not None
+    asked = [row["instruction"] for row in map(json.loads, path.open(encoding="utf-8"))]
+    assert all(one.startswith("问:") and one.endswith("答:") for one in asked)
 
 
 # ---- into the form

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 from studio.data import catalogue, jobs
+from studio.data.make.arithmetic import prompt_pairs
+from studio.data.make.phrases import LANGUAGES
 from studio.errors import InputError
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
@@ -16,6 +18,7 @@ from studio.ui.tabs.data.visit import Visit
 
 KINDS = ("sums", "identity", "split", "convert", "download")
 SIGNS = (("plus", "+"), ("minus", "-"), ("times", "×"), ("divided", "÷"))
+WAYS = ("questions", "words", "bare", "prompts")
 _JOBS = {"sums": "make", "identity": "make", "split": "split", "convert": "convert"}
 
 
@@ -99,6 +102,7 @@ def _number(fields: Mapping[str, Any], name: str, kind_of: type = int) -> Any:
 
 def _sums_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     languages = str(fields.get("languages", "both"))
+    pairs = [name for field, name in _pairs() if fields.get(field)]
     return {
         "kind": "arithmetic",
         "name": str(fields.get("name", "")).strip(),
@@ -107,7 +111,8 @@ def _sums_of(fields: Mapping[str, Any]) -> dict[str, Any]:
         "highest": _number(fields, "highest"),
         "decimals": _number(fields, "decimals"),
         "languages": ["zh", "en"] if languages == "both" else [languages],
-        "templates": [one for one in ("bare", "questions", "words") if fields.get(one)],
+        "templates": [one for one in WAYS if fields.get(one) or (one == "prompts" and pairs)],
+        "prompts": pairs,
         "answer": str(fields.get("answer", "equation")),
         "negative": bool(fields.get("negative")),
         "count": _number(fields, "count"),
@@ -178,7 +183,7 @@ def _sums(visit: Visit) -> Html:
             for one in names
         ]
 
-    signs, ways = tuple(word for word, _ in SIGNS), ("questions", "words", "bare")
+    signs = tuple(word for word, _ in SIGNS)
     answers = [(one, visit.say(f"make.answer_{one}")) for one in ("equation", "result")]
     return controls.form(
         "make",
@@ -198,9 +203,10 @@ def _sums(visit: Visit) -> Html:
         tag(
             "fieldset",
             tag("legend", visit.say("make.field_templates")),
-            *ticks(ways, ("questions", "words")),
+            *ticks(WAYS, ("questions", "words")),
             *ticks(("negative",), ("negative",)),
         ),
+        _prompts(visit),
         tag(
             "div",
             _line(visit, "sums", "count", 1000, inputmode="numeric"),
@@ -213,6 +219,18 @@ def _sums(visit: Visit) -> Html:
         kind="sums",
         key="make-sums",
     )
+
+
+def _pairs() -> list[tuple[str, str]]:
+    """(field, name) of every pair of words that may stand around a sum."""
+    return [(f"pair-{lang}-{n}", name) for lang in LANGUAGES for n, name in enumerate(prompt_pairs(lang))]
+
+
+def _prompts(visit: Visit) -> Html:
+    """The pairs of words to choose from, folded while none is chosen."""
+    ticks = [controls.tick(field, name, bool(_held(visit, "sums", field, False))) for field, name in _pairs()]
+    tip = controls.note(visit.say("make.prompts_tip"))
+    return controls.fold(visit.say("make.field_prompts"), tag("div", *ticks, class_="ticks"), tip, key="pairs")
 
 
 def _identity(visit: Visit) -> Html:
