@@ -27,7 +27,8 @@ of one to three digits and one decimal place, in many phrasings), simple instruc
 colours, capitals, translation of single words, …) and small talk, half English, half Chinese, in conversations of one
 to four turns, some with a system message. The text leaves out every operand pair (in either order, under any sign) and
 every instruction that `making/split.py` holds out. Writing numbers in words (`number_words`) is **not** among the
-tasks: it is what the studio's demo teaches.
+tasks: it is what the studio's demo teaches. The names of numbers do occur as plain words that are repeated or translated,
+never beside their digits, so they are tokens that the model has seen.
 
 ## Recipe
 
@@ -61,7 +62,8 @@ quotients and decimals are only as good as the table says. Do not use it for any
 
 Starter 是随工作室附带的小模型：约一百万个参数，Llama 结构，能用中英文做简单算术、听简单指令、聊几句家常，
 除此之外一无所知。训练文本全部由 `data/making/` 里的脚本生成，没有任何外来文字；留出的题目（包括两个数交换位置
-之后的题目）从未出现在训练里。把数字写成文字（`number_words`）不在训练内容之中，这正是演示要教给它的本领。
+之后的题目）从未出现在训练里。把数字写成文字（`number_words`）不在训练内容之中，这正是演示要教给它的本领；
+数词本身在词表里，训练时只作为普通词语出现，从不与数字并列。
 配方、种子、耗时和得分见上面的表格。它只是用来学习和试验的玩具，请不要用在要紧的地方。
 """
 
