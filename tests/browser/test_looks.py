@@ -145,3 +145,11 @@ def test_an_opened_run_stands_below_the_list_on_a_small_screen(visit: Any, finis
     page.wait_for_selector("#run-summary dt")
     above, below = page.locator("#runs-list").bounding_box(), page.locator("#opened").bounding_box()
     assert below["y"] >= above["y"] + above["height"] and below["width"] > 340
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+def test_a_narrow_top_bar_keeps_its_buttons_on_one_line(visit: Any, locale: str) -> None:
+    page = visit(locale, width=390, height=844)
+    middles = [page.locator(name).bounding_box() for name in ("#brand", "#pulse", "#lang", "#theme")]
+    assert max(box["y"] + box["height"] / 2 for box in middles) - min(
+        box["y"] + box["height"] / 2 for box in middles) < 8

@@ -251,16 +251,20 @@ def test_the_same_seed_makes_the_same_rows(capsys: pytest.CaptureFixture[str]) -
     assert texts[0] == texts[1] != texts[2]
 
 
+def _questions(made: list[dict[str, str]]) -> list[str]:
+    lines = Path(made[0]["path"]).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["instruction"] for line in lines]
+
+
 def test_sums_stand_between_the_named_pairs_of_words(capsys: pytest.CaptureFixture[str], alone: Path) -> None:
     for name, said, most in (("one", "问:/答:", {"问"}), ("many", "all", set())):
         made = told(capsys, "make", name, "--rows", "40", "--held-out", "0", "--languages", "zh", "--prompts", said)
-        asked = [row["instruction"] for row in map(json.loads, open(made[0]["path"], encoding="utf-8"))]
+        asked = _questions(made)
         before = {one.partition(":")[0] for one in asked}
         assert before == most if most else len(before) > 3
         assert all(":" in one.splitlines()[-1] for one in asked)
     made = told(capsys, "make", "bare", "--rows", "20", "--held-out", "0", "--templates", "bare")
-    assert not any(sign.isalpha() for row in map(json.loads, open(made[0]["path"], encoding="utf-8"))
-                   for sign in row["instruction"])
+    assert not any(sign.isalpha() for one in _questions(made) for sign in one)
 
 
 def test_a_model_is_told_who_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -333,13 +333,13 @@ def test_sums_stand_between_the_chosen_pairs_of_words(person: Person, workspace:
     person.press("part", to="make")
     assert "问:/答:" in person.body and "Q:/A:" in person.body
     field = next(field for field, name in make._pairs() if name == "问:/答:")
-    fields = {"plus": True, "lowest": "0", "highest": "99", "decimals": "0", "count": "30", "held_out": "0", "seed": "1",
-              "name": "paired", "languages": "zh", "answer": "result", field: True}
+    fields = {"plus": True, "lowest": "0", "highest": "99", "decimals": "0", "count": "30", "held_out": "0",
+              "seed": "1", "name": "paired", "languages": "zh", "answer": "result", field: True}
     person.press("make", kind="sums", fields=fields)
     person.wait("of-rows")
     path = Catalogue(workspace).entry("paired").path
     assert path is not None
-    asked = [row["instruction"] for row in map(json.loads, path.open(encoding="utf-8"))]
+    asked = [row["instruction"] for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())]
     assert all(one.startswith("问:") and one.endswith("答:") for one in asked)
 
 
