@@ -16,6 +16,7 @@ from studio.specs import train
 from studio.specs.frozen import without_header
 from studio.specs.train import ARGUMENTS
 from studio.texts import say
+from studio.ui import widgets
 from studio.ui.counting import Counting
 from studio.workspace import Workspace
 
@@ -81,6 +82,13 @@ class Desk:
             if line.finetuning_type in ADAPTED and not line.state.is_live and line.step
         ]
         return [(say(lang, "page.form.none"), ""), *((line.name, line.name) for line in kept)]
+
+    def templates(self, lang: str) -> list[tuple[str, str]]:
+        """The chat templates that a run can name: the built-in ones, then the user's own."""
+        from studio.data import templates
+
+        mine = [(say(lang, "page.form.own_template", name=name), name) for name in templates.own(self.workspace)]
+        return [*widgets.choices(ARGUMENTS["template"])(lang), *mine]
 
     def datasets(self, lang: str) -> list[tuple[str, str]]:
         """The datasets with their row counts, as the data field offers them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,12 +16,15 @@ import pytest
 from studio.data import incoming, jobs
 from studio.data.catalogue import Catalogue
 from studio.errors import InputError
+from studio.specs.train import ARGUMENTS
 from studio.texts import LANGUAGES
+from studio.ui.draft import judge
+from studio.ui.form import read
 from studio.ui.page import Page
 from studio.ui.tabs.data import make
 from studio.ui.tabs.data.parts import PARTS
 from studio.ui.tabs.data.place import FREE, OF_A_SET, Place
-from studio.ui.tabs.data.tab import GIVEN
+from studio.ui.tabs.data.tab import GIVEN, OFFERED
 from studio.workspace import Workspace
 
 ROWS = [{"instruction": f"Question {number}?", "output": f"Answer {number}."} for number in range(25)]
@@ -314,6 +318,27 @@ def test_a_template_is_written_beside_what_it_renders(person: Person, workspace:
     person.press("save", fields={"name": "mine", "source": source})
     assert (workspace.data / "templates" / "mine.jinja").read_text() == source
     assert 'data-to="mine"' in person.body
+
+
+def test_a_saved_template_is_offered_in_the_form_and_trained_with(
+    page: Page, person: Person, workspace: Workspace
+) -> None:
+    source = "{% for message in messages %}<{{ message.role }}>{{ message.content }}</s>{% endfor %}"
+    person.press("part", to="templates")
+    person.press("save", fields={"name": "house_style", "source": source})
+    for lang in LANGUAGES:
+        offered = dict(zip(OFFERED, page.data.offer(lang), strict=True))["template"]["choices"]
+        assert offered[0][1] == "own" and "house_style" in [value for _, value in offered]
+    given = page.data.give("en", Place(), SimpleNamespace(_data={"do": "use", "template": "house_style"}))
+    field = dict(zip(GIVEN, given, strict=False))["template"]
+    assert field["value"] == "house_style" and "house_style" in [value for _, value in field["choices"]]
+    # the form as it stands then makes a run of it
+    values = [widget.value for widget in page.form.inputs]
+    values[list(ARGUMENTS).index("template")] = field["value"]
+    assert judge(read(values), "en", page.desk, thorough=True).wrong == ()
+    assert "template: house_style" in judge(read(values), "en", page.desk).yaml
+    person.reading[2] = "house_style"
+    assert "&lt;user&gt;" in re.sub(r"<[^>]*>", "", person.press("open", to="arithmetic", part="seen"))
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ class TrainTab:
             if "dataset" in names:
                 self.see = words(gr.Button, {"value": "page.form.see"}, size="sm", elem_id="see-trained")
         form.basics()
-        form.advanced(eval_dataset=self.desk.datasets)
+        form.advanced(eval_dataset=self.desk.datasets, template=self.desk.templates)
 
     def _put_card(self) -> None:
         words = self.words

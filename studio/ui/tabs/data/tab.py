@@ -22,6 +22,8 @@ from studio.ui.widgets import LEFT_OUT, typed
 
 # What a press can put into the Train form.
 GIVEN = ("dataset", "cutoff_len", "template")
+# What the Train form offers to choose from and is made here.
+OFFERED = ("dataset", "eval_dataset", "template")
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
 _LIVE = "window.studio && studio.view(element, props, watch, trigger);"
 
@@ -51,6 +53,11 @@ class DataTab:
         """The form's fields that a press here can fill."""
         return [self.form.widgets[name] for name in GIVEN]
 
+    @property
+    def offered(self) -> list[Any]:
+        """The form's fields that offer what is made here."""
+        return [self.form.widgets[name] for name in OFFERED]
+
     def connect(self, page: Any) -> None:
         """Which event calls which handler; the list and the part are drawn when the tab comes into sight."""
         held = [page.lang, self.place, *self.reading]
@@ -62,6 +69,7 @@ class DataTab:
         page.data_tab.select(self.show, held, self.outputs, **_QUIET)
         for event in (page.relabelled, page.gone, page.loaded):
             event.then(self.refresh, [page.tab, *held], self.outputs, **_QUIET)
+        page.train_tab.select(self.offer, [page.lang], self.offered, **_QUIET)
         seen = page.train.see.click(self.see, [self.place, self.form.widgets["dataset"]], [self.place], **_QUIET)
         seen.then(lambda: gr.Tabs(selected="data"), None, [page.tabs], **_QUIET)
 
@@ -100,7 +108,14 @@ class DataTab:
         fields = [gr.update(value=given[name]) if name in given else gr.skip() for name in GIVEN]
         if "dataset" in given:
             fields[0] = gr.update(value=given["dataset"], choices=self.desk.datasets(lang))
+        if "template" in given:
+            fields[2] = gr.update(value=given["template"], choices=self.desk.templates(lang))
         return [*fields, gr.Tabs(selected="train") if said.get("do") == "train" else gr.skip()]
+
+    def offer(self, lang: str) -> list[Any]:
+        """The choices of OFFERED as they are now: sets and templates that were made meanwhile are among them."""
+        sets = self.desk.datasets(lang)
+        return [gr.update(choices=sets), gr.update(choices=sets), gr.update(choices=self.desk.templates(lang))]
 
     def see(self, place: Place, chosen: Any) -> Place:
         """The microscope on the first row of the set chosen in the form; the list when none is chosen."""
