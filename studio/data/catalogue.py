@@ -54,6 +54,16 @@ class Entry:
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Away:
+    """A set that was put away: its entry if it had one, its file's name if that lay at the top, and where it lies."""
+
+    name: str
+    about: Mapping[str, Any] | None
+    file: str
+    path: str
+
+
 class Catalogue:
     """All datasets that a run can name; raises InputError catalogue_broken for a dataset_info.json that is not JSON."""
 
@@ -151,6 +161,32 @@ class Catalogue:
         catalogue_file.change(self.folder / CATALOGUE, name, wanted)
         self._listed.pop(name)
         self._entries.pop(name, None)
+
+    def put_away(self, name: str) -> Away:
+        """Take a set of the user's own out of the list, a file that nothing names too; every file stays where it is.
+
+        Raises what `remove` raises.
+        """
+        entry, about = self._entries.get(name), self._listed.get(name)
+        if entry is None or entry.shipped:
+            raise InputError("dataset_unlisted", name=name, path=str(self.folder / CATALOGUE))
+        file = entry.path.name if entry.path is not None and entry.path.parent == self.folder else ""
+        if file:
+            catalogue_file.put(self.folder, file, True)
+        if name in self._listed:
+            self.remove(name)
+        self._entries.pop(name, None)
+        return Away(name, about if isinstance(about, dict) else None, file, str(entry.path or ""))
+
+    def put_back(self, gone: Away) -> Entry:
+        """List what was put away again; raises InputError dataset_name_taken and what `save` raises."""
+        if gone.name in self._entries:
+            raise InputError("dataset_name_taken", name=gone.name)
+        if gone.file:
+            catalogue_file.put(self.folder, gone.file, False)
+        if gone.about is not None:
+            return self.save(gone.name, gone.about)
+        return Catalogue(self.workspace, self.folder).entry(gone.name)
 
     def fetch(self, name: str, on_progress: Tell | None = None, should_stop: Stop | None = None) -> Entry:
         """The dataset of this name, brought from its hub unless it is on this disk.
@@ -273,6 +309,7 @@ def _uncatalogued(folder: Path, listed: Mapping[str, Entry]) -> dict[str, Entry]
     The second of two that would have the same name keeps its endings.
     """
     named = {os.path.normpath(str(entry.about.get("file_name"))) for entry in listed.values()}
+    named |= catalogue_file.away(folder)
     try:
         with os.scandir(folder) as there:
             loose = sorted(one.name for one in there if one.name not in named and one.is_file()

@@ -17,6 +17,7 @@ from studio.errors import InputError, WorkError
 from studio.records import write_atomically
 
 NAME = "dataset_info.json"
+AWAY = ".put_away"
 MARK = "\ufeff"
 PATIENCE_SECONDS = 10.0
 _LONGEST_NAME = 100
@@ -65,6 +66,29 @@ def _write(path: Path, text: str) -> None:
     write_atomically(path, text)
     if rights is not None and path.stat().st_mode != rights:
         path.chmod(rights)
+
+
+def away(folder: Path) -> frozenset[str]:
+    """The files of the folder that were put away: they stay where they are and are not listed by themselves."""
+    try:
+        return frozenset((folder / AWAY).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+
+
+def put(folder: Path, file: str, is_away: bool) -> None:
+    """Put a file of the folder away, or have it listed again.
+
+    Raises InputError catalogue_busy, WorkError disk_refuses.
+    """
+    try:
+        with _held(folder):
+            there = away(folder)
+            new = there | {file} if is_away else there - {file}
+            if new != there:
+                write_atomically(folder / AWAY, "".join(f"{one}\n" for one in sorted(new)))
+    except OSError as error:
+        raise WorkError("disk_refuses", path=str(folder / AWAY), reason=error.strerror or str(error)) from error
 
 
 def check_name(name: str) -> None:

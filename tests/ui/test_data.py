@@ -15,6 +15,7 @@ import pytest
 
 from studio.data import incoming, jobs
 from studio.data.catalogue import Catalogue
+from studio.data.versions import Versions
 from studio.errors import InputError
 from studio.specs.train import ARGUMENTS
 from studio.texts import LANGUAGES
@@ -239,6 +240,48 @@ def test_edits_are_undone_redone_and_saved_as_a_version(person: Person, brought:
     assert "<del>Question 1?</del>" in drawn and "<ins>New words</ins>" in drawn and "Question 0?" in drawn
 
 
+def test_many_rows_are_deleted_at_once_and_undone_at_once(person: Person, workspace: Workspace) -> None:
+    (workspace.data / "many.json").write_text(json.dumps(ROWS), encoding="utf-8")
+    person.press("open", to="many")
+    person.press("choose", number="3", value=True)
+    person.press("choose", number="4", value=True)
+    person.press("choose", number="4", value=False)
+    assert "1 rows chosen" in person.body and person.body.count(" checked") == 1
+    person.press("turn", to="1")
+    assert "11 rows chosen" in person.press("choose_page")
+    person.press("delete_chosen")
+    assert "11 deleted" in person.body and "chosen" not in Versions(workspace).draft("many").edits.added
+    assert Versions(workspace).draft("many").edits.deleted == {3, *range(10, 20)}
+    assert not Versions(workspace).draft("many").edits.deleted if person.press("undo") else False
+    person.press("search", fields={"words": "answer 2"})
+    person.press("delete_found")
+    assert Versions(workspace).draft("many").edits.deleted == {2, 20, 21, 22, 23, 24}
+
+
+def test_a_removed_set_leaves_its_files_and_can_be_put_back(person: Person, workspace: Workspace) -> None:
+    lists = json.dumps({"listed": {"file_name": "listed.json", "note": "kept"}}, indent=1)
+    for name in ("loose", "listed"):
+        (workspace.data / f"{name}.json").write_text(json.dumps(ROWS), encoding="utf-8")
+    (workspace.data / "dataset_info.json").write_text(lists, encoding="utf-8")
+    for name in ("loose", "listed"):
+        person.press("open", to=name)
+        person.press("delete", to="1")
+        person.press("save_version")
+        person.press("remove")
+        assert person.place.part == "bring" and f"{name}.json" in person.body
+        assert f'data-to="{name}"' not in person.list and name not in dict(person.tab.desk.datasets("en")).values()
+        assert json.loads((workspace.data / f"{name}.json").read_text()) == ROWS
+        person.press("part", to="make")
+        person.press("put_back")
+        assert person.place.set == name and f'data-to="{name}"' in person.list
+        assert [one.key for one in Versions(workspace).of(name)] == [name, f"{name}@2"]
+        assert "put_back" not in person.press("part", to="bring")
+    assert json.loads((workspace.data / "dataset_info.json").read_text()) == json.loads(lists)
+    assert 'data-do="remove"' not in person.press("open", to="identity")
+    person.press("remove")
+    assert "identity" in {entry.name for entry in Catalogue(workspace).entries()}
+
+
 def test_what_is_no_json_is_said(person: Person, workspace: Workspace) -> None:
     talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     (workspace.data / "talks.json").write_text(json.dumps([talk]), encoding="utf-8")
@@ -266,6 +309,29 @@ def test_doctor_mends_as_a_new_version(person: Person, workspace: Workspace) -> 
     person.press("mend", code="duplicate")
     person.wait("twice@2 is made")
     assert person.place.set == "twice@2"
+
+
+@pytest.mark.slow
+def test_all_at_once_mends_only_what_nobody_misses(person: Person, workspace: Workspace) -> None:
+    key = "sk-proj-" + "a1B2c3D4e5F6g7H8i9J0k1L2"
+    others = [{"instruction": "The key?", "output": f"It is {key}"},
+              {"instruction": "Mail?", "output": "ada@lovelace.org"},
+              {"instruction": "Coffee?", "output": "CafÃ© au lait, dÃ©jÃ  vu"}]
+    (workspace.data / "risky.json").write_text(json.dumps([*ROWS, *ROWS[:3], *others]), encoding="utf-8")
+    person.press("open", to="risky", part="doctor")
+    person.press("examine", fields={"against": ""})
+    drawn = person.wait('data-code="duplicate"')
+    for code, words in (("duplicate", "New version without these rows (3)"), ("mojibake", "with these mended (1)"),
+                        ("secret", "New version without these rows (1)"), ("personal", "without these rows (1)")):
+        card = drawn.split(f'data-key="card-{code}"')[1].split("</section>")[0]
+        assert words in card, card
+    assert "3 rows left out, 1 mended" in drawn
+    person.press("mend")
+    person.wait("risky@2 is made")
+    version = Versions(workspace).of("risky")[-1]
+    assert (version.deleted, version.edited, version.rows) == (3, 1, len(ROWS) + 3)
+    text = version.path.read_text(encoding="utf-8")
+    assert key in text and "ada@lovelace.org" in text and "Café" in text
 
 
 @pytest.mark.slow

@@ -63,6 +63,13 @@ class Problem:
         return bool(self.fix)
 
     @property
+    def harmless(self) -> bool:
+        """Whether its fix loses nothing that anybody could miss: rows mended, said twice, or of no use to training."""
+        if self.is_skipped or self.fix == "mend":
+            return self.fixable
+        return self.fixable and bool(getattr(plugin("checks", self.code), "HARMLESS", False))
+
+    @property
     def numbers(self) -> np.ndarray:
         """The numbers of all its rows, mapped, not loaded."""
         return np.load(self.rows, mmap_mode="r") if self.rows else np.zeros(0, np.int64)

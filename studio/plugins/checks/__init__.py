@@ -5,6 +5,8 @@ A check's module has
     SEVERITY                "error": rows are lost or harm, "warning": most likely a fault, "note": worth a look
     FIX                     "drop": the rows are left out, "mend": `mend(text) -> text` is done to every text of a row,
                             "": nothing safe can be done by a program
+    HARMLESS                True where leaving the rows out loses nothing that anybody could miss, so that it may be
+                            done together with all other fixes; without it only by itself. Mending always may.
     NEEDS                   "" or what must be there: "tokens" (a model's tokenizer), "others" (sets to compare with)
 and either
     see(case) -> values     what one row tells by itself: None when all is well, else the values of its sentence

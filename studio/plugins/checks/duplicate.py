@@ -12,6 +12,7 @@ from studio.plugins.checks import Case, Terms, Values, first_of_same
 ORDER = 10
 SEVERITY = "warning"
 FIX = "drop"
+HARMLESS = True
 NEEDS = ""
 
 

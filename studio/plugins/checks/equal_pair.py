@@ -8,6 +8,7 @@ from studio.sample import Message
 ORDER = 40
 SEVERITY = "error"
 FIX = "drop"
+HARMLESS = True
 NEEDS = ""
 
 

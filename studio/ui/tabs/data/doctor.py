@@ -162,7 +162,8 @@ def _asking(visit: Visit, report: Report | None) -> Html:
 
 
 def _safe(report: Report) -> list[Problem]:
-    return [one for one in report.problems if one.fixable and one.rows and one.severity in _SEVERE]
+    """What may be mended together; rows that a person might miss are left out by their own card only."""
+    return [one for one in report.problems if one.harmless and one.rows and one.severity in _SEVERE]
 
 
 def _summary(visit: Visit, report: Report) -> Html:
@@ -173,14 +174,24 @@ def _summary(visit: Visit, report: Report) -> Html:
         (visit.say("doctor.made"), amounts.moment(report.made)),
     ]
     safe = _safe(report)
-    both = None
-    if len(safe) > 1:
-        both = controls.row(
-            controls.button(visit.say("doctor.mend_all", count=len(safe)), "mend", kind="strong"),
-            tag("span", visit.say("doctor.mend_all_tip"), class_="quiet"),
-        )
+    both = _together(visit, safe) if len(safe) > 1 else None
     left = controls.note(visit.say("doctor.left_out")) if report.left_out and not report.cutoff_len else None
     return join(controls.numbers(pairs), left, both)
+
+
+def _together(visit: Visit, safe: list[Problem]) -> Html:
+    """The press that mends several findings, and how many rows it leaves out and mends."""
+    import numpy as np
+
+    rows = {fix: [one.numbers for one in safe if one.fix == fix] for fix in ("drop", "mend")}
+    dropped, mended = (np.unique(np.concatenate([np.zeros(0, np.int64), *some])) for some in rows.values())
+    mended = np.setdiff1d(mended, dropped)
+    names = controls.joined(visit.lang, [one.title(visit.lang) for one in safe])
+    counts = {"dropped": amounts.count(len(dropped)), "mended": amounts.count(len(mended))}
+    return controls.row(
+        controls.button(visit.say("doctor.mend_all", **counts), "mend", kind="strong"),
+        tag("span", visit.say("doctor.mend_all_tip", names=names), class_="quiet"),
+    )
 
 
 def _cards(visit: Visit, report: Report) -> Html:
@@ -216,7 +227,8 @@ def _card(visit: Visit, found: Problem) -> Html:
     ]
     presses = [controls.button(visit.say("doctor.show_rows"), "rows", code=found.code)] if found.rows else []
     if found.fixable and found.rows:
-        presses.append(controls.button(visit.say("doctor.mend"), "mend", kind="strong", code=found.code))
+        words = visit.say(f"doctor.{found.fix}", count=amounts.count(found.count))
+        presses.append(controls.button(words, "mend", kind="strong", code=found.code))
     remedy = controls.note(found.remedy(lang)) if found.fixable else None
     return controls.card(
         head,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from studio.data.catalogue import Catalogue
 from studio.data.versions import Versions
 from studio.errors import StudioError
 from studio.texts import has
 from studio.ui.markup import Html, join, tag
-from studio.ui.tabs.data import controls
+from studio.ui.tabs.data import controls, shelf
 from studio.ui.tabs.data.place import OF_A_SET
 from studio.ui.tabs.data.visit import Visit
 
@@ -23,6 +24,7 @@ def frame(visit: Visit, inside: Html) -> Html:
         stands,
         head,
         _said(visit),
+        shelf.removed(visit),
         tag("div", inside, class_=f"inside of-{place.part}", data_key=f"{place.set}/{place.part}"),
     )
 
@@ -36,7 +38,7 @@ def _of_a_set(visit: Visit) -> Html:
     ways = controls.tabs(
         visit.say("opened.parts"), [(part, visit.say(f"parts.{part}")) for part in OF_A_SET], place.part, "part"
     )
-    title = controls.row(tag("h2", place.name), _versions(visit), _columns(visit))
+    title = controls.row(tag("h2", place.name), _versions(visit), _columns(visit), _remove(visit))
     return tag(
         "header",
         back,
@@ -58,6 +60,18 @@ def _columns(visit: Visit) -> Html | None:
     if entry.shipped or visit.place.version or not is_ours:
         return None
     return controls.button(visit.say("opened.columns"), "map", kind="link")
+
+
+def _remove(visit: Visit) -> Html | None:
+    """The way out of the list, for a set of the user's own."""
+    try:
+        entries = Catalogue(visit.desk.workspace).entries()
+    except StudioError:
+        return None
+    if not any(one.name == visit.place.name and not one.shipped for one in entries):
+        return None
+    tip = visit.say("opened.remove_tip")
+    return controls.button(visit.say("opened.remove"), "remove", kind="link", title=tip)
 
 
 def _versions(visit: Visit) -> Html | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from studio.data.browse import Browser, Row, View
 from studio.data.edits import DELETED, EDITED
 from studio.texts import say
@@ -36,6 +38,7 @@ def draw(visit: Visit) -> Html:
         _tools(visit, indexing.can_order(visit, browser), doctor.findings(visit)),
         indexing.note(visit),
         _narrowed(visit, count),
+        _choice(visit),
         editing.bar(visit, browser.draft),
         _pager(visit, count, page, "above"),
         empty,
@@ -84,6 +87,41 @@ def seen(visit: Visit, said: Mapping[str, Any]) -> Place:
     return visit.place.keep("seen", number=_whole(said.get("to"), 0)).turn("seen")
 
 
+def choose(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """One row more, or one less, among the chosen ones."""
+    number, chosen = int(said.get("number", 0)), set(_chosen(visit))
+    chosen = chosen | {number} if said.get("value") in (True, "true") else chosen - {number}
+    return visit.place.keep("rows", chosen=sorted(chosen))
+
+
+def choose_page(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """All rows of the page in sight among the chosen ones."""
+    page = _whole(visit.place.of("rows").get("page"), 0)
+    there = [one.place.number for one in indexing.opened(visit).page(_view(visit), page, PAGE_ROWS)]
+    return visit.place.keep("rows", chosen=sorted({*_chosen(visit), *there}))
+
+
+def choose_none(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """No row chosen."""
+    return visit.place.keep("rows", chosen=[])
+
+
+def delete_chosen(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Leave the chosen rows out, in one step that one press undoes."""
+    editing.draft(visit).delete(_chosen(visit))
+    return visit.place.keep("rows", chosen=[])
+
+
+def delete_found(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Leave out all rows that were found or filtered, in one step that one press undoes."""
+    only = visit.place.of("rows").get("only")
+    if only is None:
+        return visit.place
+    numbers = np.load(only) if isinstance(only, str) else only
+    editing.draft(visit).delete(int(number) for number in numbers)
+    return visit.place
+
+
 def problem(visit: Visit, said: Mapping[str, Any]) -> Place:
     """Only the rows of one of the doctor's findings."""
     code = str(said.get("value", ""))
@@ -91,6 +129,11 @@ def problem(visit: Visit, said: Mapping[str, Any]) -> Place:
 
 
 ACTIONS = {
+    "choose": choose,
+    "choose_page": choose_page,
+    "choose_none": choose_none,
+    "delete_chosen": delete_chosen,
+    "delete_found": delete_found,
     "problem": problem,
     "turn": turn,
     "jump": jump,
@@ -108,6 +151,27 @@ def _view(visit: Visit) -> View:
     held = visit.place.of("rows")
     only = held.get("only")
     return View(Path(only) if isinstance(only, str) else only, str(held.get("order", "")))
+
+
+def _chosen(visit: Visit) -> list[int]:
+    """The numbers of the chosen rows, on whatever page they stand."""
+    return list(visit.place.of("rows").get("chosen") or [])
+
+
+def _choice(visit: Visit) -> Html | None:
+    """How many rows are chosen and what can be done with them; nothing while none is."""
+    count = len(_chosen(visit))
+    if not count:
+        return None
+    return tag(
+        "div",
+        tag("span", visit.say("rows.chosen", count=amounts.count(count))),
+        controls.button(visit.say("rows.choose_page"), "choose_page", kind="link"),
+        controls.button(visit.say("rows.choose_none"), "choose_none", kind="link"),
+        controls.button(visit.say("rows.delete_chosen", count=amounts.count(count)), "delete_chosen"),
+        class_="line-up narrowed",
+        data_key="chosen",
+    )
 
 
 def _whole(value: Any, otherwise: int) -> int:
@@ -178,7 +242,10 @@ def _narrowed(visit: Visit, count: int) -> Html | None:
         )
     )
     return controls.row(
-        tag("span", why), controls.button(visit.say("rows.everything"), "everything", kind="link"), class_="narrowed"
+        tag("span", why),
+        controls.button(visit.say("rows.everything"), "everything", kind="link"),
+        controls.button(visit.say("rows.delete_found", count=amounts.count(count)), "delete_found", kind="link"),
+        class_="narrowed",
     )
 
 
@@ -242,4 +309,14 @@ def _head(visit: Visit, row: Row) -> Html:
             controls.button(visit.say("rows.edit"), "edit", kind="link", to=number),
             controls.button(visit.say("rows.delete"), "delete", kind="link", to=number),
         ]
-    return tag("header", tag("strong", name), where, state, tag("span", *press, class_="presses"), class_="line-up")
+    box = tag(
+        "input",
+        type="checkbox",
+        checked=number in _chosen(visit),
+        aria_label=visit.say("rows.choose", number=name),
+        data_change="choose",
+        data_number=number,
+        data_key=f"choose-{number}",
+    )
+    presses = tag("span", *press, class_="presses")
+    return tag("header", tag("label", box, class_="tick"), tag("strong", name), where, state, presses, class_="line-up")

@@ -50,7 +50,31 @@ def find(visit: Visit, said: Mapping[str, Any]) -> Place:
     return visit.place.keep("shelf", query=str(said.get("value", ""))[:200])
 
 
-ACTIONS = {"find": find}
+def remove(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Take the opened set out of the list; its files stay, and it can be put back."""
+    gone = catalogue.Catalogue(visit.desk.workspace).put_away(visit.place.name)
+    return visit.place.turn("bring").forget("bring").keep("shelf", gone=gone)
+
+
+def put_back(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """List again what was removed last, and open it."""
+    gone = visit.place.of("shelf").get("gone")
+    if gone is None:
+        return visit.place
+    catalogue.Catalogue(visit.desk.workspace).put_back(gone)
+    return visit.place.keep("shelf", gone=None).open(gone.name, "rows")
+
+
+def removed(visit: Visit) -> Html | None:
+    """What was removed last, where its files are, and the way back; until another set is opened."""
+    gone = visit.place.of("shelf").get("gone")
+    if gone is None or visit.place.set:
+        return None
+    words = visit.say("shelf.removed" if gone.path else "shelf.removed_remote", name=gone.name, path=gone.path)
+    return controls.row(tag("span", words), controls.button(visit.say("shelf.put_back"), "put_back"), class_="narrowed")
+
+
+ACTIONS = {"find": find, "remove": remove, "put_back": put_back}
 
 
 def _sets(visit: Visit, asked: str) -> Html:
