@@ -29,6 +29,8 @@ from studio.workspace import Workspace
 __all__ = ["NOT_TRAINED", "ChatTokenizer", "Encoded", "Located", "Place", "labels_of", "pair"]
 # A template learned by heart is compared with its rendering at first, and then now and again.
 _COMPARED_FIRST, _COMPARED_EVERY = 8, 256
+_LEAST_HEADING = 24  # characters: below that, encoding them again costs nothing
+_QUESTIONS = ("Why?", " 为什么？", "\n1", "▁x")
 _PROBE = Message("assistant", "", ({"name": "look", "arguments": {"at": "it"}},))
 _PROBE_TOOL = {"name": mark("tool"), "description": "", "parameters": {"type": "object", "properties": {}}}
 
@@ -253,12 +255,43 @@ class ChatTokenizer:
     def _encoded(self, samples: Sequence[Sample], firsts: Sequence[int], cutoff_len: int,
                  train_on_prompt: bool) -> list[Encoded | str]:
         """The tokens of conversations of which the answers from the `firsts`-th on are trained."""
-        located = [self._locate(sample) for sample in samples]
-        texts = [found[0] for found in located if not isinstance(found, str)]
+        located = [self._beheaded(self._locate(sample)) for sample in samples]
+        texts = [found[1] for found in located if not isinstance(found, str)]
         encodings = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
         return [found if isinstance(found, str)
                 else masked(next(encodings), *found, self.eos_ids, first, cutoff_len, train_on_prompt)
                 for found, first in zip(located, firsts, strict=True)]
+
+    def _beheaded(self, found: tuple[str, list[Span]] | str) -> tuple[list[int], str, list[Span]] | str:
+        """(tokens of the heading, the text behind it, the answers there) of a text with the answers' places."""
+        if isinstance(found, str):
+            return found
+        text, spans = found
+        heading, ids = self._heading
+        if not heading or not text.startswith(heading) or spans[0][0] < len(heading):
+            return [], text, spans
+        less = len(heading)
+        return ids, text[less:], [(start - less, end - less) for start, end in spans]
+
+    @cached_property
+    def _heading(self) -> tuple[str, list[int]]:
+        """What the template writes before every first question and its tokens, up to the last special token there.
+
+        A special token parts a text, so what stands before it is encoded once for all rows. ("", []) where there is
+        too little of it, or where the tokenizer does not part the text.
+        """
+        try:
+            before = (self.finder.pieces(("user", "assistant")) or ("",))[0]
+        except REFUSALS:
+            return "", []
+        signs = [found.start() for found in self._ends_and_signs[1].finditer(before)]
+        heading = before[:signs[-1]] if signs else ""
+        if len(heading) < _LEAST_HEADING:
+            return "", []
+        ids = self.encode_text(heading)
+        rests = [before[len(heading):] + question for question in _QUESTIONS]
+        parted = all(ids + self.encode_text(rest) == self.encode_text(heading + rest) for rest in rests)
+        return (heading, ids) if parted else ("", [])
 
     def encode_pair(self, sample: Sample, cutoff_len: int = 1 << 30) -> tuple[Encoded, Encoded] | str:
         """The chosen and the rejected conversation of a preference, or the reason why it teaches nothing."""

@@ -35,12 +35,13 @@ def labels_of(ids: np.ndarray, spans: Sequence[Sequence[int]]) -> np.ndarray:
     return labels
 
 
-def masked(encoding: Encoding, text: str, answers: Sequence[Span], ends: Sequence[int], first: int, cutoff_len: int,
-           train_on_prompt: bool) -> Encoded | str:
+def masked(encoding: Encoding, heading: list[int], text: str, answers: Sequence[Span], ends: Sequence[int], first: int,
+           cutoff_len: int, train_on_prompt: bool) -> Encoded | str:
     """The tokens of a text whose `answers` are characters [start, end); those from the `first`-th on are trained.
 
-    `ends` are the ids that end an answer; the first of them is added where the last answer has none. The reason
-    prompt_too_long when nothing to train is left within cutoff_len tokens.
+    `heading` are the tokens of what stands before the text. `ends` are the ids that end an answer; the first of them
+    is added where the last answer has none. The reason prompt_too_long when nothing to train is left within
+    cutoff_len tokens.
     """
     ids = encoding.ids
     spans = [_tokens(encoding, ids, text, start, end, ends) for start, end in answers]
@@ -50,6 +51,9 @@ def masked(encoding: Encoding, text: str, answers: Sequence[Span], ends: Sequenc
         spans[-1] = (start, end + 1)
     elif not train_on_prompt:
         ids = ids[:end]
+    if heading:
+        ids, more = heading + ids, len(heading)
+        spans = [(start + more, end + more) for start, end in spans]
     spans = [(0, len(ids))] if train_on_prompt else spans[first:]
     if len(ids) <= cutoff_len:
         return Encoded(ids, spans, False)
