@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from studio.cli.datasets import JSON, ROWS, progress, refuse, whole
+from studio.cli.datasets import JSON, ROWS, dataset, progress, refuse, whole
 from studio.cli.voice import Voice
 from studio.cli.words import Call, Option, Verb
 from studio.errors import InputError, StudioError
@@ -28,7 +28,7 @@ def split(call: Call) -> int:
     shares = numbers(call, "shares", errors) or [0.8, 0.1, 0.1]
     seed = whole(call, "seed", errors, 0)
     refuse(errors)
-    entry = Catalogue(workspace).find(call.words[0])
+    entry = Catalogue(workspace).find(dataset(call))
     with progress(voice) as tell:
         made = divided(entry, workspace, shares, 42 if seed is None else seed, call.options.get("output", ""), tell)
     if call.has("json"):
@@ -50,7 +50,7 @@ def convert(call: Call) -> int:
     voice, workspace = Voice(call.lang), Workspace.at(call.root)
     if "to" not in call.options:
         raise InputError("option_missing", option="--to", choices=list(writable()))
-    entry, to = Catalogue(workspace).find(call.words[0]), call.options["to"]
+    entry, to = Catalogue(workspace).find(dataset(call)), call.options["to"]
     path = Path(call.options.get("output") or workspace.data / f"{entry.name}_{to}.jsonl").expanduser()
     with progress(voice, "data.reading_bytes") as tell:
         made = written(entry, to, path, tell)

@@ -17,7 +17,8 @@ from studio.workspace import STARTER, Workspace
 
 JSON = Option("json")
 ROWS = Option("rows", "N")
-LOOKING = (Option("model", "MODEL"), Option("template", "TEMPLATE"), Option("cutoff-len", "N"), ROWS, JSON)
+LOOKING = (Option("model", "MODEL", key="model_name_or_path"), Option("template", "TEMPLATE", key="template"),
+           Option("cutoff-len", "N", key="cutoff_len"), ROWS, JSON)
 _TICK_SECONDS = 0.1
 
 
@@ -55,6 +56,11 @@ class Asked:
         return ChatTokenizer.load(self.folder, self.template, workspace=self.workspace)
 
 
+def dataset(call: Call) -> str:
+    """The dataset's name or path, as it is or as a recipe spells it: `dataset=NAME`."""
+    return call.words[0].removeprefix("dataset=")
+
+
 def asked(call: Call) -> Asked:
     """The call's options read and its dataset found; raises Refused with everything that is wrong."""
     from studio.data.catalogue import Catalogue
@@ -65,7 +71,7 @@ def asked(call: Call) -> Asked:
     rows = whole(call, "rows", errors, 1)
     workspace, entry = Workspace.at(call.root), None
     try:
-        entry = Catalogue(workspace).find(call.words[0])
+        entry = Catalogue(workspace).find(dataset(call))
     except InputError as error:
         errors.append(error)
     refuse(errors)

@@ -12,11 +12,15 @@ from studio.errors import InputError, StudioError
 
 @dataclass(frozen=True)
 class Option:
-    """`--name VALUE`, or the switch `--name` when there is no `value`; its words are `cli.options.<name>`."""
+    """`--name VALUE`, or the switch `--name` when there is no `value`; its words are `cli.options.<name>`.
+
+    `key` is the argument of a recipe that means the same: `key=VALUE` is taken too.
+    """
 
     name: str
     value: str = ""
     choices: tuple[str, ...] = ()
+    key: str = ""
 
     @property
     def flag(self) -> str:
@@ -84,6 +88,7 @@ def split(argv: Sequence[str], options: Sequence[Option]) -> tuple[list[str], st
 def sort(verb: Verb, words: Sequence[str], lang: str) -> Call:
     """The call that the words make; raises Refused with one error a wrong word."""
     known = {option.flag: option for option in (*verb.options, *EVERYWHERE)}
+    keys = {option.key: option for option in verb.options if option.key}
     options: dict[str, Any] = {}
     rest: list[str] = []
     errors: list[StudioError] = []
@@ -97,6 +102,8 @@ def sort(verb: Verb, words: Sequence[str], lang: str) -> Call:
             break
         if flag in known:
             _take(known[flag], value if has_value else None, left, options, errors)
+        elif has_value and flag in keys:
+            _take(keys[flag], value, left, options, errors)
         elif word.startswith("-") and not verb.open:
             errors.append(_unknown(flag, known, verb))
         else:

@@ -66,6 +66,13 @@ def test_a_name_and_a_path_are_the_same(name: str, capsys: pytest.CaptureFixture
         row["text"] for row in told(capsys, "preview", "mine")]
 
 
+def test_the_words_of_a_recipe_mean_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    spelled = ("dataset=mine", "model_name_or_path=starter", "template=alpaca", "cutoff_len=40")
+    flags = ("mine", "--model", "starter", "--template", "alpaca", "--cutoff-len", "40")
+    assert told(capsys, "stats", *spelled) == told(capsys, "stats", *flags)
+    assert refused(capsys, "stats", "mine", "cutoff_len=many") == refused(capsys, "stats", "mine", "--cutoff-len=many")
+
+
 def test_stats_have_their_shape(capsys: pytest.CaptureFixture[str]) -> None:
     found = told(capsys, "stats", "mine", "--cutoff-len", "40")
     assert set(found) == {"rows", "tokens", "trained_tokens", "cut_rows", "percentiles"}
