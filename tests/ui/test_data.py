@@ -57,7 +57,9 @@ class Person:
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace of these tests' own, since they leave sets behind."""
-    return Workspace(tmp_path_factory.mktemp("data-tab"))
+    found = Workspace(tmp_path_factory.mktemp("data-tab"))
+    found.data.mkdir()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -246,9 +248,9 @@ def test_many_rows_are_deleted_at_once_and_undone_at_once(person: Person, worksp
     person.press("choose", number="3", value=True)
     person.press("choose", number="4", value=True)
     person.press("choose", number="4", value=False)
-    assert "1 rows chosen" in person.body and person.body.count(" checked") == 1
+    assert "Chosen: 1<" in person.body and person.body.count(" checked") == 1
     person.press("turn", to="1")
-    assert "11 rows chosen" in person.press("choose_page")
+    assert "Chosen: 11<" in person.press("choose_page")
     person.press("delete_chosen")
     assert "11 deleted" in person.body and "chosen" not in Versions(workspace).draft("many").edits.added
     assert Versions(workspace).draft("many").edits.deleted == {3, *range(10, 20)}
@@ -277,6 +279,14 @@ def test_a_removed_set_leaves_its_files_and_can_be_put_back(person: Person, work
         assert [one.key for one in Versions(workspace).of(name)] == [name, f"{name}@2"]
         assert "put_back" not in person.press("part", to="bring")
     assert json.loads((workspace.data / "dataset_info.json").read_text()) == json.loads(lists)
+    # the versions of a removed set do not become those of another with its name
+    person.press("open", to="loose")
+    person.press("remove")
+    person.press("dropped", files=[upload(workspace, "loose.json", b'[{"instruction": "a", "output": "b"}]')])
+    assert person.place.of("bring")["name"] == "loose-2"
+    assert 'role="alert"' in person.press("save", fields={"name": "loose"})
+    person.press("leave")
+    person.press("put_back")
     assert 'data-do="remove"' not in person.press("open", to="identity")
     person.press("remove")
     assert "identity" in {entry.name for entry in Catalogue(workspace).entries()}
@@ -325,7 +335,7 @@ def test_all_at_once_mends_only_what_nobody_misses(person: Person, workspace: Wo
                         ("secret", "New version without these rows (1)"), ("personal", "without these rows (1)")):
         card = drawn.split(f'data-key="card-{code}"')[1].split("</section>")[0]
         assert words in card, card
-    assert "3 rows left out, 1 mended" in drawn
+    assert "New version: 3 left out, 1 mended" in drawn
     person.press("mend")
     person.wait("risky@2 is made")
     version = Versions(workspace).of("risky")[-1]

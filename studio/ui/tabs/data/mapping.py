@@ -146,8 +146,11 @@ def _free_name(visit: Visit, path: Path) -> str:
 
 
 def _taken(list_: catalogue.Catalogue, path: Path) -> set[str]:
-    """The names of all sets but the one that this very path is."""
-    return {entry.name for entry in list_.entries() if entry.path is None or entry.path.resolve() != path.resolve()}
+    """The names of all sets but the one that this very path is, of removed ones with versions too if it is new."""
+    is_new = incoming.ASIDE in path.parts
+    kept = {one.parent.name for one in (list_.workspace.data / "versions").glob("*/2")} if is_new else set[str]()
+    others = (entry for entry in list_.entries() if entry.path is None or entry.path.resolve() != path.resolve())
+    return kept | {entry.name for entry in others}
 
 
 def _is(visit: Visit, path: Path) -> Html:
