@@ -21,7 +21,7 @@ SAME = re.compile(
 
 # Where rows, names and texts of people stand.
 DATA = (".talk, .tokens, .raw, .template-list, .shelf .name, h2, option, .drop small, .template-shown h3, .columns, "
-        ".downloads a, .downloads small, .line")
+        ".downloads a, .downloads small, .line, .ticks")
 
 
 def words(page: Any) -> str:
