@@ -26,9 +26,8 @@ DATA = (".talk, .tokens, .raw, .template-list, .shelf .name, h2, option, .drop s
 
 def words(page: Any) -> str:
     """What the tab says, without the rows, names and texts that are data."""
-    page.wait_for_timeout(800)
-    page.evaluate("names => document.querySelectorAll(names).forEach(part => part.remove())", DATA)
-    return texts(page, "data")
+    page.wait_for_selector("#data-body .inside > *", state="attached")
+    return texts(page, "data", without=DATA)
 
 
 @pytest.mark.parametrize("place", PLACES)
