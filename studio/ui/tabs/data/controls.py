@@ -119,7 +119,7 @@ def tick(name: str, words: str, on: bool, *, change: str | None = None, **sent: 
     """A box to tick."""
     return tag(
         "label",
-        tag("input", type="checkbox", name=name, checked=on, data_change=change, **_sent(sent)),
+        tag("input", type="checkbox", name=name, checked=on, aria_label=words, data_change=change, **_sent(sent)),
         tag("span", words),
         class_="tick",
     )
