@@ -35,14 +35,17 @@ _TEXT = """() => {
 }"""
 
 
-def texts(page: Any, tab: str) -> str:
-    """Everything that can be read on a tab, all groups open."""
+def texts(page: Any, tab: str, without: str = "") -> str:
+    """Everything that can be read on a tab, all groups open; what `without` selects is taken out in the same breath."""
     page.wait_for_timeout(1500)
     for fold in page.query_selector_all(f"#{tab} .label-wrap"):
         if fold.is_visible() and "open" not in (fold.get_attribute("class") or ""):
             fold.click()
     page.wait_for_timeout(500)
-    return "\n".join(page.evaluate(_TEXT))
+    if not without:
+        return "\n".join(page.evaluate(_TEXT))
+    taken_out = "document.querySelectorAll(names).forEach(part => part.remove())"
+    return "\n".join(page.evaluate(f"names => {{ {taken_out}; return ({_TEXT})() }}", without))
 
 
 @pytest.mark.parametrize("path", ["", "?tab=runs&run={run}", "?tab=train&run={run}"])
