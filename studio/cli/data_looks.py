@@ -176,5 +176,6 @@ VERBS = (
     Verb("data check", LOOKING, check, _WHAT, 1, 1),
     Verb("data stats", LOOKING, stats, _WHAT, 1, 1),
     Verb("data preview", LOOKING, preview, _WHAT, 1, 1),
-    Verb("data tokenize", (*LOOKING[:-1], Option("tokenized-path", "DIR", key="tokenized_path"), JSON), tokenize, _WHAT, 1, 1),
+    Verb("data tokenize", (*LOOKING[:-1], Option("tokenized-path", "DIR", key="tokenized_path"), JSON), tokenize,
+         _WHAT, 1, 1),
 )
