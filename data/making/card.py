@@ -27,8 +27,8 @@ of one to three digits and one decimal place, in many phrasings), simple instruc
 colours, capitals, translation of single words, …) and small talk, half English, half Chinese, in conversations of one
 to four turns, some with a system message. The text leaves out every operand pair (in either order, under any sign) and
 every instruction that `making/split.py` holds out. Writing numbers in words (`number_words`) is **not** among the
-tasks: it is what the studio's demo teaches. The names of numbers do occur as plain words that are repeated or translated,
-never beside their digits, so they are tokens that the model has seen.
+tasks: it is what the studio's demo teaches. The names of numbers do occur as plain words that are repeated or
+translated, never beside their digits, so they are tokens that the model has seen.
 
 ## Recipe
 

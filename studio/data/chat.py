@@ -30,7 +30,7 @@ __all__ = ["NOT_TRAINED", "ChatTokenizer", "Encoded", "Located", "Place", "label
 # A template learned by heart is compared with its rendering at first, and then now and again.
 _COMPARED_FIRST, _COMPARED_EVERY = 8, 256
 _LEAST_HEADING = 24  # characters: below that, encoding them again costs nothing
-_QUESTIONS = ("Why?", " \u4e00", "\n1", "\u2581x")
+_QUESTIONS = ("Why?", " so", "\n1", "\u00e9", "\u2581x")
 _PROBE = Message("assistant", "", ({"name": "look", "arguments": {"at": "it"}},))
 _PROBE_TOOL = {"name": mark("tool"), "description": "", "parameters": {"type": "object", "properties": {}}}
 
