@@ -49,7 +49,7 @@ class AnswerFinder:
         found = self._words(roles, turns, full)
         if found is None or not any(self.openings(roles)):
             return found
-        return [(start - len(opening) if full.endswith(opening, 0, start) else start, end)
+        return [(_opened(full, start, opening), end)
                 for (start, end), opening in zip(found, self.openings(roles), strict=True)]
 
     def openings(self, roles: tuple[str, ...]) -> tuple[str, ...]:
@@ -188,6 +188,16 @@ def _behind(text: str) -> str | None:
     """What stands behind the last mark."""
     _, found, rest = text.rpartition(CLOSE)
     return rest if found else None
+
+
+def _opened(full: str, start: int, opening: str) -> int:
+    """Where the opening of an answer begins; white space of the answer may stand between it and the words."""
+    place = start
+    while not full.endswith(opening, 0, place):
+        if not full[place - 1:place].isspace():
+            return start
+        place -= 1
+    return place - len(opening)
 
 
 def _marks(roles: tuple[str, ...]) -> list[Turn]:

@@ -104,7 +104,7 @@ MODELS: dict[str, tuple[Callable[[Path], None], str]] = {
     "wrong dtype of the weights": (whole_numbers, "I8"),
     "no tokenizer": (without("tokenizer.json"), "tokenizer.json"),
     "broken tokenizer": (lambda folder: (folder / "tokenizer.json").write_text("{}") and None, "cannot be read"),
-    "no chat template": (changed("tokenizer_config.json", chat_template=None), "chatml"),
+    "no chat template": (changed("tokenizer_config.json", chat_template=None), "default suits"),
     "broken chat template": (changed("tokenizer_config.json", chat_template="{% if %}"), "does not work"),
     "no end token": (endless, "eos_token"),
 }
