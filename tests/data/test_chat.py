@@ -276,3 +276,21 @@ def test_of_a_preference_every_turn_that_differs_is_trained_and_none_that_is_sha
     assert texts == [["Gladly", "Here"], ["No", "Never"]]
     assert chat.encode_pairs([Sample((*shared, *good), rejected=bad)] * 2) == [found, found]
     assert chat.encode_pair(Sample((*shared, *good), rejected=bad), cutoff_len=8) == "prompt_too_long"
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+def test_what_stands_before_every_question_is_encoded_once_and_loses_no_token(prompt: bool) -> None:
+    chat = ChatTokenizer.load(Workspace().starter, "qwen")
+    heading, _ = chat._heading
+    assert heading.startswith("<|im_start|>system\n") and heading.endswith("<|im_end|>\n")
+    more = Message("user", "?"), Message("assistant", "4")
+    rows = [Sample((Message("user", asked), Message("assistant", said), *more))
+            for asked, said in (("1+1", "2"), (" two\nlines", "yes "), ("\u00e9", "\u00e9\n\n"))]
+    for row, found in zip(rows, chat.encode_batch(rows, train_on_prompt=prompt), strict=True):
+        located = chat.located(row)
+        assert not isinstance(found, str) and not isinstance(located, str)
+        assert found.ids == located.ids[:len(found.ids)] and len(located.ids) - len(found.ids) < 3
+        trained = [chat.decode(found.ids[start:end]) for start, end in found.spans]
+        assert prompt or [one.strip() for one in trained] == [row.messages[1].content.strip(), "4"]
+    with_rules = Sample((Message("system", "Be brief."), *rows[0].messages))
+    assert chat.render(with_rules.messages).startswith(chat.decode(chat.encode(with_rules).ids, False)[:40])

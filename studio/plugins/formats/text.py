@@ -25,17 +25,27 @@ def columns_of(row: Row) -> dict[str, str]:
     return kept({"prompt": first(TEXTS, row)})
 
 
-def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row], Sample]:
-    """The reading function; `columns` may name prompt."""
+def teller(columns: Mapping[str, str]) -> Callable[[Row], str]:
+    """The function that gives a row's text; `columns` may name prompt. It raises Unusable not_an_object or no_text."""
     said = columns.get("prompt")
 
-    def read(row: Row) -> Sample:
+    def text_of(row: Row) -> str:
         if type(row) is not dict:
             raise Unusable("not_an_object")
         text = words(row.get(said or first(TEXTS, row) or ""))
         if not text.strip():
             raise Unusable("no_text")
-        return Sample((), text=text)
+        return text
+
+    return text_of
+
+
+def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row], Sample]:
+    """The reading function; `columns` may name prompt."""
+    text_of = teller(columns)
+
+    def read(row: Row) -> Sample:
+        return Sample((), text=text_of(row))
 
     return read
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from studio.plugins.formats import Unusable, words
 from studio.plugins.formats._cells import Row, first
 from studio.plugins.formats._dialogue import is_dialogue, turns_in
 from studio.plugins.formats._turns import in_order
-from studio.plugins.formats.text import TEXTS, columns_of
+from studio.plugins.formats.text import TEXTS, columns_of, teller
 from studio.sample import Sample
 
 __all__ = ["COLUMNS", "KIND", "ORDER", "columns_of", "reader", "recognises"]
@@ -25,14 +24,9 @@ def recognises(row: Row) -> bool:
 
 def reader(columns: Mapping[str, str], tags: Mapping[str, str]) -> Callable[[Row], Sample]:
     """The reading function; `columns` may name prompt."""
-    said = columns.get("prompt")
+    text_of = teller(columns)
 
     def read(row: Row) -> Sample:
-        if type(row) is not dict:
-            raise Unusable("not_an_object")
-        text = words(row.get(said or first(TEXTS, row) or ""))
-        if not text.strip():
-            raise Unusable("no_text")
-        return Sample(in_order(turns_in(text)))
+        return Sample(in_order(turns_in(text_of(row))))
 
     return read
