@@ -1,0 +1,1 @@
+"""Conversations, votes and the roads to the engines that answer, without torch and without Gradio."""
