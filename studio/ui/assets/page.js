@@ -124,24 +124,25 @@
   const later = () => { if (!marking) { marking = true; requestAnimationFrame(mark); } };
 
   /* ---- addresses: ?tab=…&run=…&set=…, back and forward, links that open a run without loading the page again */
-  const WORDS = ['tab', 'run', 'set', 'part'];
+  const WORDS = ['tab', 'run', 'set', 'part', 'chat'];
   const place = () => { const query = new URLSearchParams(location.search); return Object.fromEntries(WORDS.map(word => [word, query.get(word) || ''])); };
   const address = next => { const query = new URLSearchParams(); for (const word of WORDS) if (next[word]) query.set(word, next[word]); return `?${query}`; };
   const went = next => { if (address(next) !== address(place())) history.pushState(null, '', address(next)); };
-  const shown = { train: {}, runs: {}, data: { part: 'bring' } };
+  const shown = { train: {}, runs: {}, data: { part: 'bring' }, chat: {} };
   let moving = true; // until the page stands where its address says
   studio.first = location.search;
   studio.arrived = () => { moving = false; };
   const go = next => { moving = true; setTimeout(() => { moving = false; }, 1500); if (studio.go) studio.go(next); };
   studio.selected = tab => { if (!moving) went({ tab, ...shown[tab] }); };
   studio.opened = run => { shown.runs = { run }; if (!moving) went({ tab: 'runs', run }); };
-  studio.stood = where => { shown.data = where; if (!moving && place().tab === 'data') went({ tab: 'data', ...where }); };
+  studio.stood = (where, tab) => { shown[tab] = where; if (!moving && place().tab === tab) went({ tab, ...where }); };
   studio.started = run => { shown.train = { run }; if (run && place().tab !== 'runs') { went({ tab: 'train', run }); } if (run) studio.to('live'); };
   studio.to = id => { const element = document.getElementById(id);
     if (element) element.scrollIntoView({ block: 'nearest', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' }); };
   addEventListener('popstate', () => go(place()));
   const first = place();
-  if (first.run) shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
+  if (first.run && first.tab !== 'chat') shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
+  if (first.tab === 'chat') shown.chat = { chat: first.chat };
   if (first.tab === 'data') shown.data = { set: first.set, part: first.part };
 
   studio.busy = id => { each('button.busy', button => button.classList.remove('busy')); if (id) document.getElementById(id).classList.add('busy'); };
@@ -156,6 +157,7 @@
     else if ((found = at('[data-save]'))) offer(URL.createObjectURL(new Blob([document.getElementById(`text-${found.dataset.of}`).textContent], { type: 'text/yaml' })), found.dataset.save);
     else if (at('[data-theme-switch]')) { keep('studio-theme', dark() ? 'light' : 'dark'); paint(); }
     else if ((found = at('a[data-field]')) && plain) { event.preventDefault(); reveal(found.dataset.field); }
+    else if ((found = at('a[data-go]')) && plain && studio.go) { event.preventDefault(); const next = Object.fromEntries(new URLSearchParams(found.search)); go(next); }
     else if ((found = at('a[data-run]')) && plain && studio.go) { event.preventDefault(); const next = { tab: 'runs', run: found.dataset.run }; shown.runs = { run: next.run }; went(next); go(next); }
   });
   const reveal = name => {

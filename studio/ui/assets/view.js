@@ -7,7 +7,10 @@
      data-event="submit"       another event than `select`
      data-keep                 an element whose inside belongs to somebody else (plots)
      data-poll                 somebody works: look again every second while the view is in sight
-     data-drop                 a place to drop files on                                                            */
+     data-drop                 a place to drop files on
+
+   A tab's views are one group, named by the tab's root: `chat-list` and `chat-body` are of `chat`. What is pressed in
+   any of them is sent by the body.                                                                                  */
 (() => {
   const studio = window.studio;
   const all = (place, selector) => [...place.querySelectorAll(selector)];
@@ -48,24 +51,27 @@
   };
 
   /* ---- the way back: one message at a time, in their order */
-  const waiting = [];
-  let at = null, busy = false, patience;
+  const waiting = [], groups = {};
+  let busy = false, patience;
+  const group = place => place.closest('.data').id;
   const forward = () => {
-    if (busy || !waiting.length || !at) return;
-    const { event, data } = waiting.shift();
+    if (busy || !waiting.length) return;
+    const { event, data, to } = waiting.shift();
     busy = true;
     clearTimeout(patience);
     patience = setTimeout(() => studio.answered(), 60000);
     setTimeout(() => { if (busy) document.body.classList.add('asking'); }, 250);
-    at.trigger(event, data);
+    groups[to].trigger(event, data);
   };
   studio.answered = () => { busy = false; document.body.classList.remove('asking'); forward(); };
-  studio.send = (data, event = 'select') => {
+  studio.send = (data, to = 'data', event = 'select') => {
+    if (!groups[to]) return;
     const last = waiting[waiting.length - 1];
-    if (last && last.data.typed && data.typed && last.data.do === data.do) waiting.pop();
-    waiting.push({ event, data });
+    if (last && last.data.typed && data.typed && last.data.do === data.do && last.to === to) waiting.pop();
+    waiting.push({ event, data, to });
     forward();
   };
+  studio.idle = () => !busy && !waiting.length;
   const fields = place => {
     const form = place.closest('[data-form]');
     const held = {};
@@ -77,7 +83,7 @@
   };
   const say = (place, more = {}) => {
     const { event, form, key: _, ...data } = place.dataset;
-    studio.send({ ...data, ...more, fields: fields(place) }, event || 'select');
+    studio.send({ ...data, ...more, fields: fields(place) }, group(place), event || 'select');
   };
 
   /* ---- a view: `trigger` and `watch` are its component's */
@@ -93,11 +99,11 @@
         studio.plot(place, JSON.parse(place.plotted));
       });
       const stands = view.querySelector('[data-stands]');
-      if (stands && view.stands !== stands.dataset.stands) { view.stands = stands.dataset.stands; studio.stood(JSON.parse(view.stands)); }
+      if (stands && view.stands !== stands.dataset.stands) { view.stands = stands.dataset.stands; studio.stood(JSON.parse(view.stands), group(element)); }
       const to = view.querySelector('[data-focus]');
       if (to && view.focused !== to.dataset.focus) { view.focused = to.dataset.focus; const field = to.matches('input, textarea, select, button') ? to : to.querySelector('input, textarea, select, button'); if (field) field.focus({ preventScroll: true }); to.scrollIntoView({ block: 'nearest' }); }
     };
-    if (view.id !== 'data-list' && !element.closest('#data-list')) at = { view, trigger };
+    if (!element.id.endsWith('-list') && !element.closest('[id$="-list"]')) groups[group(element)] = { view, trigger };
     watch('value', show);
     show();
 
@@ -132,7 +138,7 @@
     const files = [...list], bar = zone.querySelector('.bar > span');
     if (!files.length || zone.classList.contains('moving')) return;
     const told = files.map(file => ({ name: file.name, size: file.size }));
-    if (files.reduce((sum, file) => sum + file.size, 0) > +zone.dataset.most) { studio.send({ do: zone.dataset.drop, refused: 413, files: told }); return; }
+    if (files.reduce((sum, file) => sum + file.size, 0) > +zone.dataset.most) { studio.send({ do: zone.dataset.drop, refused: 413, files: told }, group(zone)); return; }
     const form = new FormData(), request = new XMLHttpRequest();
     files.forEach(file => form.append('files', file));
     zone.classList.add('moving');
@@ -142,7 +148,7 @@
       if (bar) bar.style.width = '0';
       let paths = null;
       if (request.status === 200) try { paths = JSON.parse(request.responseText); } catch (_) { paths = null; }
-      studio.send(paths ? { do: zone.dataset.drop, files: told.map((one, place) => ({ ...one, path: paths[place] })) } : { do: zone.dataset.drop, refused: request.status, files: told });
+      studio.send(paths ? { do: zone.dataset.drop, files: told.map((one, place) => ({ ...one, path: paths[place] })) } : { do: zone.dataset.drop, refused: request.status, files: told }, group(zone));
     };
     request.open('POST', './gradio_api/upload');
     request.send(form);
@@ -150,7 +156,7 @@
 
   /* ---- work that goes on: look again, only while somebody sees it */
   setInterval(() => {
-    if (!at || busy || waiting.length || document.hidden || studio.away) return;
-    if (at.view.offsetParent && at.view.querySelector('[data-poll]')) studio.send({ do: 'look' });
+    if (!studio.idle() || document.hidden || studio.away) return;
+    for (const [to, { view }] of Object.entries(groups)) if (view.offsetParent && view.querySelector('[data-poll]')) studio.send({ do: 'look' }, to);
   }, 1000);
 })();
