@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +20,56 @@ PROVED = ("llama", "qwen2", "qwen3", "mistral")
 _ENDINGS = ("ForCausalLM", "LMHeadModel")
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Which model, and how: what a run's spec and a server's configuration have in common.
+
+    `name` is what errors call it; `lean` allows the short way for architectures in PROVED.
+    """
+
+    folder: Path
+    name: str
+    attention: str = "auto"
+    quantization_bit: int | None = None
+    quantization_type: str = "nf4"
+    double_quantization: bool = True
+    compute_type: str = "auto"
+    lean: bool = True
+
+    @classmethod
+    def of(cls, job: Job) -> Wanted:
+        """The model of a run."""
+        assert job.model_folder is not None
+        spec = job.spec
+        return cls(job.model_folder, spec.model_name_or_path, spec.flash_attn, spec.quantization_bit,
+                   spec.quantization_type, spec.double_quantization, spec.compute_type, job.ranks.alone)
+
+
 def load(job: Job, numbers: Numbers) -> Any:
-    """The model in the numbers it is stored in while training; on its device, nothing trainable yet.
+    """A run's model in the numbers it is stored in while training; see `load_model`."""
+    return load_model(Wanted.of(job), numbers)
+
+
+def load_model(wanted: Wanted, numbers: Numbers) -> Any:
+    """The model on its device, nothing trainable yet.
 
     Raises InputError model_remote_code, model_architecture, model_weights_missing.
     """
-    assert job.model_folder is not None
-    config = json.loads((job.model_folder / "config.json").read_text(encoding="utf-8"))
-    proved = config.get("model_type") in PROVED and job.ranks.alone and not job.spec.quantization_bit
-    with lean.imports(lean=proved and job.spec.flash_attn in ("auto", "sdpa")):
+    config = json.loads((wanted.folder / "config.json").read_text(encoding="utf-8"))
+    proved = config.get("model_type") in PROVED and wanted.lean and not wanted.quantization_bit
+    with lean.imports(lean=proved and wanted.attention in ("auto", "sdpa")):
         cls = _model_class(config)
         _be_quiet()
         try:
-            model = _filled(cls, job.model_folder, numbers.stored) if proved else None
-            model = _by_transformers(cls, job, numbers) if model is None else model
+            model = _filled(cls, wanted.folder, numbers.stored) if proved else None
+            model = _by_transformers(cls, wanted, numbers) if model is None else model
         except (ValueError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
-            raise InputError("model_architecture", name=job.spec.model_name_or_path,
-                             architecture=_architecture(config), reason=str(error).splitlines()[0][:200]) from error
+            raise InputError("model_architecture", name=wanted.name, architecture=_architecture(config),
+                             reason=str(error).splitlines()[0][:200]) from error
     model.requires_grad_(False)
-    if job.spec.quantization_bit == 4:
+    if wanted.quantization_bit == 4:
         _cure_4bit(model)
-    return model if job.spec.quantization_bit else model.to(numbers.device)
+    return model if wanted.quantization_bit else model.to(numbers.device)
 
 
 def _filled(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
@@ -80,16 +110,16 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted({folder / name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
 
 
-def _by_transformers(cls: Any, job: Job, numbers: Numbers) -> Any:
+def _by_transformers(cls: Any, wanted: Wanted, numbers: Numbers) -> Any:
     """The model by from_pretrained; a weight that the files lack is an error, not a random number."""
-    options = {"dtype": numbers.stored, "use_safetensors": True, "local_files_only": True, **_quantized(job)}
-    attention = {"eager": "eager", "fa2": "flash_attention_2"}.get(job.spec.flash_attn)
+    options = {"dtype": numbers.stored, "use_safetensors": True, "local_files_only": True, **_quantized(wanted)}
+    attention = {"eager": "eager", "fa2": "flash_attention_2"}.get(wanted.attention)
     if attention:
         options["attn_implementation"] = attention
-    model, report = cls.from_pretrained(str(job.model_folder), output_loading_info=True, **options)
+    model, report = cls.from_pretrained(str(wanted.folder), output_loading_info=True, **options)
     missing = sorted(report["missing_keys"])
     if missing:
-        raise InputError("model_weights_missing", path=str(job.model_folder), count=len(missing), name=missing[0])
+        raise InputError("model_weights_missing", path=str(wanted.folder), count=len(missing), name=missing[0])
     return model
 
 
@@ -125,17 +155,17 @@ def _model_class(config: dict[str, Any]) -> Any:
     return AutoModelForCausalLM
 
 
-def _quantized(job: Job) -> dict[str, Any]:
+def _quantized(wanted: Wanted) -> dict[str, Any]:
     """What from_pretrained needs to load into 4 or 8 bits by bitsandbytes."""
-    bits = job.spec.quantization_bit
+    bits = wanted.quantization_bit
     if not bits:
         return {}
     from transformers import BitsAndBytesConfig
 
-    compute = torch.bfloat16 if job.spec.compute_type == "bf16" else torch.float32
+    compute = torch.bfloat16 if wanted.compute_type == "bf16" else torch.float32
     config = BitsAndBytesConfig(load_in_8bit=True) if bits == 8 else BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type=job.spec.quantization_type, bnb_4bit_compute_dtype=compute,
-        bnb_4bit_use_double_quant=job.spec.double_quantization)
+        load_in_4bit=True, bnb_4bit_quant_type=wanted.quantization_type, bnb_4bit_compute_dtype=compute,
+        bnb_4bit_use_double_quant=wanted.double_quantization)
     device = {"": torch.cuda.current_device()} if torch.cuda.is_available() else {"": "cpu"}
     return {"quantization_config": config, "device_map": device}
 

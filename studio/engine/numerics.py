@@ -52,6 +52,13 @@ def choose(spec: Any, facts: Any, ranks: Ranks) -> Numbers:
     return Numbers(device, compute, compute if frozen_base else torch.float32)
 
 
+def serving(compute_type: str, parameters: int) -> Numbers:
+    """The numbers of a model that only answers; raises as `choose`."""
+    cuda = torch.cuda.is_available()
+    compute = _compute(compute_type, cuda, parameters)
+    return Numbers(torch.device("cuda" if cuda else "cpu"), compute, compute)
+
+
 def _compute(wanted: str, cuda: bool, parameters: int) -> torch.dtype:
     if wanted == "fp16" and not cuda:
         raise InputError("compute_type_fp16_cpu")
