@@ -20,9 +20,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 _WORD = (1 << 64) - 1
 _CANDIDATES = 256  # as many of the likeliest are sorted first; nearly always they hold top_p
+_MORE_CANDIDATES = 16  # times as many are sorted next
+_BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +146,16 @@ class Sampler:
             scores = logits.float() if logits.dtype != torch.float32 else logits.clone()
             for place in changed:
                 rows[place].adjust(scores[place])
-        best, greedy = scores.max(dim=-1)
-        ids = greedy.tolist()
-        drawn = [place for place, row in enumerate(rows) if not row.sampling.is_greedy]
-        if drawn:
-            whole = len(drawn) == len(rows)
-            chosen = _drawn(scores if whole else scores[drawn], best if whole else best[drawn],
-                            [rows[place] for place in drawn])
-            for place, one in zip(drawn, chosen, strict=True):
-                ids[place] = one
+        best = scores.amax(dim=-1)
+        ids = [-1] * len(rows)
+        for are_greedy, choose in ((True, _likeliest), (False, _drawn)):
+            asked = [place for place, row in enumerate(rows) if row.sampling.is_greedy is are_greedy]
+            if asked:
+                whole = len(asked) == len(rows)
+                chosen = choose(scores if whole else scores[asked], best if whole else best[asked],
+                                [rows[place] for place in asked])
+                for place, one in zip(asked, chosen, strict=True):
+                    ids[place] = one
         ids = [one if math.isfinite(top) else -1 for one, top in zip(ids, best.tolist(), strict=True)]
         return Picked(ids, *_logprobs(logits, ids, rows))
 
@@ -161,63 +165,71 @@ def filtered(scores: Tensor, samplings: Sequence[Sampling], best: Tensor | None 
 
     A row's largest weight is 1; divided by their sum they are probabilities.
     """
-    best = scores.max(dim=-1).values if best is None else best
+    best = scores.amax(dim=-1) if best is None else best
     heat = torch.tensor([[one.temperature] for one in samplings], dtype=torch.float32, device=scores.device)
-    scaled = (scores.float() - best.float()[:, None]) / heat
-    least = _least(scaled, samplings)
+    scaled = (scores.float() - best.float()[:, None]).div_(heat)
     weights = scaled.exp()
-    return weights if least is None else weights.masked_fill_(scaled < least[:, None], 0)
+    size = scores.shape[-1]
+    if any(0 < one.top_k < size for one in samplings) or any(one.top_p < 1 for one in samplings):
+        _leave_out(weights, scaled, samplings)
+    if any(one.min_p > 0 for one in samplings):  # of the likeliest token's weight, which is 1
+        least = torch.tensor([[one.min_p] for one in samplings], dtype=torch.float32, device=scores.device)
+        weights.masked_fill_(weights < least, 0)
+    return weights
+
+
+def _leave_out(weights: Tensor, scaled: Tensor, samplings: Sequence[Sampling]) -> None:
+    """Set to 0 the weights that top_k and then top_p leave out."""
+    size = scaled.shape[-1]
+    counts = [one.top_k if 0 < one.top_k < size else 0 for one in samplings]
+    ordered = scaled.topk(min(size, max(_CANDIDATES, *counts))).values
+    if any(counts):
+        places = torch.tensor([[max(one, 1) - 1] for one in counts], device=scaled.device)
+        unbound = torch.tensor([[not one] for one in counts], device=scaled.device)
+        weights.masked_fill_(scaled < ordered.gather(1, places).masked_fill_(unbound, -math.inf), 0)
+    if any(one.top_p < 1 for one in samplings):
+        totals = weights.sum(dim=-1, dtype=torch.float64)
+        least = [_nucleus(scaled[place], ordered[place], totals[place], one.top_p) if one.top_p < 1 else -math.inf
+                 for place, one in enumerate(samplings)]
+        weights.masked_fill_(scaled < torch.tensor(least, dtype=scaled.dtype, device=scaled.device)[:, None], 0)
+
+
+def _nucleus(scaled: Tensor, ordered: Tensor, total: Tensor, top_p: float) -> float:
+    """The least score among the likeliest tokens that together just reach `top_p` of the total weight.
+
+    `ordered` are the largest scores; more of them are sorted where these do not reach it.
+    """
+    while True:
+        reached = ordered.double().exp().cumsum(0) / total
+        wanted = int((reached < top_p).sum())
+        if wanted < len(ordered) or len(ordered) == len(scaled):
+            return float(ordered[min(wanted, len(ordered) - 1)])
+        ordered = scaled.topk(min(len(scaled), len(ordered) * _MORE_CANDIDATES)).values
+
+
+def _likeliest(scores: Tensor, best: Tensor, rows: Sequence[RowState]) -> list[int]:
+    """The likeliest token of each row, the first of several."""
+    return scores.argmax(dim=-1).tolist()
 
 
 def _drawn(scores: Tensor, best: Tensor, rows: Sequence[RowState]) -> list[int]:
-    """A token of each row by its chance."""
+    """A token of each row by its chance: first the block of the vocabulary, then the token in it."""
     weights = filtered(scores, [row.sampling for row in rows], best)
-    sums = weights.cumsum(dim=-1, dtype=torch.float64)
-    chances = torch.tensor([[row.chance] for row in rows], dtype=torch.float64, device=sums.device)
-    found = torch.searchsorted(sums, chances * sums[:, -1:], right=True)[:, 0]
-    return found.clamp_(max=scores.shape[-1] - 1).tolist()
+    blocks = pad(weights, (0, -weights.shape[1] % _BLOCK)).view(len(rows), -1, _BLOCK)
+    chances = torch.tensor([[row.chance] for row in rows], dtype=torch.float64, device=scores.device)
+    sums = blocks.sum(dim=-1, dtype=torch.float64).cumsum(dim=-1)
+    wanted = chances * sums[:, -1:]
+    block = _reached(sums, wanted)
+    before = torch.where(block > 0, sums.gather(1, (block - 1).clamp(min=0)), 0)
+    inside = blocks[torch.arange(len(rows), device=scores.device), block[:, 0]].cumsum(dim=-1, dtype=torch.float64)
+    return (block * _BLOCK + _reached(inside, wanted - before))[:, 0].tolist()
 
 
-def _least(scaled: Tensor, samplings: Sequence[Sampling]) -> Tensor | None:
-    """The least scaled score (rows,) that each row's filters keep; None when no row has one."""
-    size = scaled.shape[-1]
-    if all(_keeps_all(one, size) for one in samplings):
-        return None
-    least = torch.full((len(samplings),), -math.inf, dtype=scaled.dtype, device=scaled.device)
-    for place, asked in enumerate(samplings):
-        if not _keeps_all(asked, size):
-            least[place] = _least_of(scaled[place], asked)
-    return least
-
-
-def _keeps_all(asked: Sampling, size: int) -> bool:
-    return asked.top_p >= 1 and not 0 < asked.top_k < size and asked.min_p <= 0
-
-
-def _least_of(scaled: Tensor, asked: Sampling) -> float:
-    size = len(scaled)
-    least = math.log(asked.min_p) if asked.min_p > 0 else -math.inf
-    has_k = 0 < asked.top_k < size
-    if has_k:
-        likeliest = scaled.topk(asked.top_k).values
-        kth = float(likeliest[-1])
-        least = max(least, kth)
-    if asked.top_p < 1:
-        kept = scaled[scaled >= kth] if has_k else scaled
-        least = max(least, _nucleus(kept, asked.top_p))
-    return least
-
-
-def _nucleus(scaled: Tensor, top_p: float) -> float:
-    """The least score among the likeliest tokens that together just reach a probability of top_p."""
-    total = scaled.exp().sum(dtype=torch.float64)
-    for count in (_CANDIDATES, len(scaled)):
-        ordered = scaled.topk(min(count, len(scaled))).values
-        before = ordered.double().exp().cumsum(0) / total
-        wanted = int((before < top_p).sum())
-        if wanted < len(ordered):
-            return float(ordered[wanted])
-    return float(ordered[-1])
+def _reached(sums: Tensor, wanted: Tensor) -> Tensor:
+    """Where running sums (rows, n) first pass what is wanted (rows, 1); never at a place that adds nothing."""
+    last = sums[:, -1:]
+    below = torch.nextafter(last, torch.zeros_like(last))
+    return torch.searchsorted(sums, torch.minimum(wanted, below), right=True).clamp_(max=sums.shape[1] - 1)
 
 
 def _logprobs(logits: Tensor, ids: Sequence[int], rows: Sequence[RowState]) \

@@ -76,6 +76,8 @@ class Words:
         if token_id in self._stop_ids:
             self.stopped = True
             return self._taken(whole=True) + self._rest(), True
+        if self._skips and token_id in self._vocabulary.special:
+            return "", False
         self._window.append(token_id)
         return self._checked(self._taken(whole=False))
 
@@ -101,7 +103,7 @@ class Words:
         settled = len(text) - (text.endswith(_HALF) and not whole)
         piece = text[self._shown:settled]
         self._shown = max(self._shown, settled)
-        if settled == len(text) and len(self._window) >= _LONGEST_WINDOW and last not in self._vocabulary.special:
+        if settled == len(text) and len(self._window) >= _LONGEST_WINDOW:
             self._window = [last]
             self._shown = len(self._vocabulary.text(self._window, self._skips))
         return piece
