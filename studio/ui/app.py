@@ -14,10 +14,11 @@ import gradio as gr
 
 from studio.data import incoming
 from studio.errors import InputError
+from studio.hosts import is_loopback
 from studio.texts import say
 from studio.ui import downloads
 from studio.ui.first_page import ASSETS, FirstPage
-from studio.ui.guard import Guard, is_loopback
+from studio.ui.guard import Guard
 from studio.ui.page import Page
 from studio.ui.theme import theme
 from studio.workspace import Workspace

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import secrets
-import socket
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
+from studio.hosts import is_foreign, is_ours, known_names
+
 _POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
@@ -53,51 +51,10 @@ class Guard:
     def _refusal(self, scope: Mapping[str, Any]) -> int:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        if not self._is_ours(host) or self._is_foreign(scope, headers, host):
+        method = scope["method"] if scope["type"] == "http" else ""
+        if not is_ours(host, self.names, self.auth is not None) or is_foreign(method, headers, host):
             return 403
         return 0 if self.auth is None or _has_login(headers.get("authorization", ""), self.auth) else 401
-
-    def _is_ours(self, host: str) -> bool:
-        """A rebound DNS name is neither a number nor one of this machine's names."""
-        name = (urlsplit(f"//{host}").hostname or "") if host else ""
-        if name in self.names:
-            return True
-        return self.auth is not None and _is_number(name)
-
-    @staticmethod
-    def _is_foreign(scope: Mapping[str, Any], headers: Mapping[str, str], host: str) -> bool:
-        if scope["type"] == "http" and scope["method"] in _SAFE:
-            return False
-        if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            return True
-        origin = headers.get("origin")
-        return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
-
-
-def known_names(host: str) -> frozenset[str]:
-    """The names under which a studio bound to `host` is rightly reached."""
-    names = {"localhost", "127.0.0.1", "::1", host.strip("[]").lower()}
-    if not is_loopback(host):
-        names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
-    return frozenset(names - {"0.0.0.0", "::", ""})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _is_number(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def _has_login(header: str, wanted: bytes) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from tests.house.source import STUDIO, Module, modules, place
 
 FLOORS = (
-    {"__init__", "errors", "workspace", "sample", "identity", "records", "prepare"},
+    {"__init__", "errors", "workspace", "sample", "identity", "records", "hosts", "prepare"},
     {"args", "texts"}, {"plugins"}, {"specs"}, {"data"}, {"runs"}, {"chats"}, {"engine", "ui"}, {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -12,8 +12,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from studio.errors import InputError
+from studio.hosts import is_loopback
 from studio.ui.app import application, serve
-from studio.ui.guard import Guard, is_loopback
+from studio.ui.guard import Guard
 from studio.workspace import Workspace
 
 
