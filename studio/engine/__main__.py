@@ -1,4 +1,8 @@
-"""The engine as a program: `python -m studio.engine train <run folder>`; nobody imports it.
+"""The engine as a program; nobody imports it.
+
+    python -m studio.engine train RUN_FOLDER      learn
+    python -m studio.engine host CONFIG.json      one base model and its checkpoints answer, JSON lines in and out
+    python -m studio.engine serve CONFIG.json     the front before such hosts, HTTP; knows no torch
 
 Exit code 0: finished, or stopped in good order; 1: failed, and failure.json says why; 2: called wrongly.
 """
@@ -18,15 +22,28 @@ from studio.errors import StopAsked, StudioError, WorkError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
-VERBS = ("train",)
+VERBS = ("train", "host", "serve")
 
 
 def main(argv: list[str]) -> int:
-    """Do one verb on one run folder; the exit code says how it ended."""
+    """Do one verb; the exit code says how it ended."""
     if len(argv) != 2 or argv[0] not in VERBS:
-        print(f"usage: python -m studio.engine {'|'.join(VERBS)} RUN_FOLDER", file=sys.stderr)
+        print(f"usage: python -m studio.engine {'|'.join(VERBS)} RUN_FOLDER|CONFIG.json", file=sys.stderr)
         return 2
-    folder = RunFolder(Path(argv[1]).resolve())
+    if argv[0] == "host":
+        from studio.engine.server import host
+
+        return host.main(argv[1:])
+    if argv[0] == "serve":
+        from studio.engine.server import front
+
+        return int(front.main(argv[1:]))
+    return train(Path(argv[1]).resolve())
+
+
+def train(path: Path) -> int:
+    """Train in one run folder."""
+    folder = RunFolder(path)
     ranks = Ranks.of_environment()
     recorder = Recorder(folder, silent=not ranks.first, lang=os.environ.get("STUDIO_LANG", "en"))
     stop = Stop(folder.stop, recorder.heartbeat)
