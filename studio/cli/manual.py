@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from studio.cli.voice import Voice, cut, table, width
-from studio.cli.words import EVERYWHERE, VERBS, Option, Verb
+from studio.cli.words import EVERYWHERE, VERBS, Verb
+from studio.texts import has
+
+if TYPE_CHECKING:
+    from studio.args.fields import Argument
 
 PROGRAM = "python launch.py"
 
@@ -18,9 +23,11 @@ def page(verb: Verb, lang: str) -> str:
     lines = [_usage(voice, verb), "", voice.say(f"verbs.{key}.about"), ""]
     if not verb.name:
         lines += [voice.say("help.verbs"), *_described(voice, "verbs", VERBS), ""]
-    lines += [voice.say("help.options"), *_options(voice, (*verb.options, *EVERYWHERE))]
-    if verb.open:
-        lines += ["", voice.say("help.arguments"), *_arguments(lang), "", voice.say("help.spellings")]
+    lines += [voice.say("help.options"), *_options(voice, verb)]
+    if verb.declared is not None:
+        where = "docs/arguments.md" if verb.name == "train" else "docs/serve.md"
+        lines += ["", voice.say("help.arguments", page=where), *_arguments(verb.declared(), lang)]
+        lines += ["", voice.say("help.spellings")]
     lines += ["", voice.say("help.exit_codes")]
     return "\n".join(lines) + "\n"
 
@@ -53,11 +60,13 @@ def _usage(voice: Voice, verb: Verb) -> str:
     return voice.say("help.usage", usage=" ".join(part for part in (PROGRAM, verb.name, verb.words, *shown) if part))
 
 
-def _options(voice: Voice, options: Sequence[Option]) -> list[str]:
-    rows = [
-        (f"  {option.flag} {option.value}".rstrip(), voice.say(f"options.{option.name.replace('-', '_')}"))
-        for option in options
-    ]
+def _options(voice: Voice, verb: Verb) -> list[str]:
+    rows = []
+    for option in (*verb.options, *EVERYWHERE):
+        name = option.name.replace("-", "_")
+        of_verb = f"cli.options.{verb.name.replace(' ', '_')}_{name}"  # where a verb means something of its own by it
+        said = voice.word("cli.options", of_verb.removeprefix("cli.options.")) if has(voice.lang, of_verb) else ""
+        rows.append((f"  {option.flag} {option.value}".rstrip(), said or voice.say(f"options.{name}")))
     return table(rows)
 
 
@@ -65,18 +74,17 @@ def _described(voice: Voice, room: str, names: Sequence[str]) -> list[str]:
     return table([(f"  {name}", voice.say(f"{room}.{name}.short")) for name in names])
 
 
-def _arguments(lang: str) -> list[str]:
+def _arguments(declared: Mapping[str, Argument], lang: str) -> list[str]:
     """Every declared argument with its default and label, under the heading of its group."""
     from studio.args.flags import to_flags
-    from studio.specs.train import ARGUMENTS
     from studio.texts import say
 
     columns = max(60, shutil.get_terminal_size((100, 24)).columns)
-    words = {name: f"  {to_flags({name: a.default}, ARGUMENTS)[0]}" for name, a in ARGUMENTS.items()}
+    words = {name: f"  {to_flags({name: a.default}, declared)[0]}" for name, a in declared.items()}
     lines: list[str] = []
     wide = max(map(width, words.values()))
-    for group in dict.fromkeys(a.group for a in ARGUMENTS.values()):
-        rows = [(words[a.name], say(lang, f"arguments.{a.name}.label")) for a in ARGUMENTS.values() if a.group == group]
+    for group in dict.fromkeys(a.group for a in declared.values()):
+        rows = [(words[a.name], say(lang, f"arguments.{a.name}.label")) for a in declared.values() if a.group == group]
         lines.append(say(lang, f"groups.{group}"))
         lines += [cut(f"{left}{' ' * (wide - width(left) + 2)}{right}", columns) for left, right in rows]
     return lines

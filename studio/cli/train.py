@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.cli.follow import FAILED, ending, follow, result, stream
 from studio.cli.signals import Left, Presses
@@ -14,6 +14,9 @@ from studio.cli.words import Call, Option, Refused, Verb
 from studio.errors import InputError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from studio.args.fields import Argument
 
 _FLAG = re.compile(r"-|[A-Za-z_][\w.-]*=")
 
@@ -115,6 +118,12 @@ def stay(folder: RunFolder, voice: Voice, presses: Presses, *, detach: bool, jso
     return int(glimpse.state in FAILED)
 
 
+def _declared() -> Mapping[str, Argument]:
+    from studio.specs.train import ARGUMENTS
+
+    return ARGUMENTS
+
+
 VERBS = (
     Verb(
         "train",
@@ -123,5 +132,6 @@ VERBS = (
         words="[SPEC.yaml] [key=value …]",
         at_most=None,
         open=True,
+        declared=_declared,
     ),
 )

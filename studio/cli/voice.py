@@ -35,6 +35,10 @@ class Voice:
         """The result as a machine reads it."""
         print(json.dumps(value, ensure_ascii=False, indent=1), flush=True)
 
+    def json_line(self, value: Any) -> None:
+        """One of several results, each on a line of its own."""
+        print(json.dumps(value, ensure_ascii=False), flush=True)
+
     def error(self, error: StudioError) -> None:
         """One sentence on stderr for each thing that is wrong."""
         for sentence in sentences(self.lang, error):

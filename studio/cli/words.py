@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.errors import InputError, StudioError
+
+if TYPE_CHECKING:
+    from studio.args.fields import Argument
 
 
 @dataclass(frozen=True)
 class Option:
     """`--name VALUE`, or the switch `--name` when there is no `value`; its words are `cli.options.<name>`.
 
-    `key` is the argument of a recipe that means the same: `key=VALUE` is taken too.
+    `key` is the argument of a recipe that means the same: `key=VALUE` is taken too. What may be given several times
+    (`many`) is a list in the order given.
     """
 
     name: str
     value: str = ""
     choices: tuple[str, ...] = ()
     key: str = ""
+    many: bool = False
 
     @property
     def flag(self) -> str:
@@ -33,7 +38,7 @@ class Verb:
     """One thing that the command line does.
 
     `words` shows what it takes besides options, `at_least` and `at_most` how many of them; a verb that is `open`
-    takes flags that are none of its options too and gets them among its words.
+    takes flags that are none of its options too and gets them among its words: the arguments that `declared` names.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Verb:
     at_least: int = 0
     at_most: int | None = 0
     open: bool = False
+    declared: Callable[[], Mapping[str, Argument]] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Refused(InputError):
         self.errors = tuple(errors)
 
 
-VERBS = ("train", "runs", "data", "demo")
+VERBS = ("train", "runs", "chat", "serve", "data", "demo")
 HELP = Option("help")
 EVERYWHERE = (Option("lang", "LANG"), Option("root", "DIR"), HELP)
 
@@ -132,7 +138,7 @@ def _take(
         errors.append(InputError("option_needs_value", option=option.flag, value=option.value))
     elif option.choices and value not in option.choices:
         errors.append(InputError("option_choice", option=option.flag, value=value, choices=", ".join(option.choices)))
-    options[option.name] = value
+    options[option.name] = [*options.get(option.name, ()), value] if option.many else value
 
 
 def _unknown(flag: str, known: dict[str, Option], verb: Verb) -> InputError:
