@@ -17,7 +17,8 @@ from typing import Any
 
 from studio.data.answers import AnswerFinder, Span
 from studio.data.jinja import REFUSALS, compiled
-from studio.data.mask import NOT_TRAINED, Encoded, labels_of, masked
+from studio.data.mask import NOT_TRAINED, Encoded, Rendered, labels_of, masked, token_spans
+from studio.data.signposts import Signposts
 from studio.data.spelling import Spelling
 from studio.data.templates import chosen, wanted
 from studio.data.tokenizer_files import TokenizerFiles
@@ -256,22 +257,20 @@ class ChatTokenizer:
                  train_on_prompt: bool) -> list[Encoded | str]:
         """The tokens of conversations of which the answers from the `firsts`-th on are trained."""
         located = [self._beheaded(self._locate(sample)) for sample in samples]
-        texts = [found[1] for found in located if not isinstance(found, str)]
-        encodings = iter(self.tokenizer.encode_batch(texts, add_special_tokens=False))
+        places = token_spans(self.tokenizer, [one for one in located if not isinstance(one, str)], self.eos_ids)
         return [found if isinstance(found, str)
-                else masked(next(encodings), *found, self.eos_ids, first, cutoff_len, train_on_prompt)
+                else masked(*next(places), found.heading, self.eos_ids, first, cutoff_len, train_on_prompt)
                 for found, first in zip(located, firsts, strict=True)]
 
-    def _beheaded(self, found: tuple[str, list[Span]] | str) -> tuple[list[int], str, list[Span]] | str:
-        """(tokens of the heading, the text behind it, the answers there) of a text with the answers' places."""
-        if isinstance(found, str):
-            return found
-        text, spans = found
+    def _beheaded(self, found: Rendered | str) -> Rendered | str:
+        """A rendered text without the heading, whose tokens are known."""
         heading, ids = self._heading
-        if not heading or not text.startswith(heading) or spans[0][0] < len(heading):
-            return [], text, spans
+        if isinstance(found, str) or not heading or not found.text.startswith(heading) \
+                or found.answers[0][0] < len(heading):
+            return found
         less = len(heading)
-        return ids, text[less:], [(start - less, end - less) for start, end in spans]
+        answers = [(start - less, end - less) for start, end in found.answers]
+        return Rendered(found.text[less:], answers, found.posts, ids)
 
     @cached_property
     def _heading(self) -> tuple[str, list[int]]:
@@ -318,16 +317,15 @@ class ChatTokenizer:
         found = self._locate(sample)
         if isinstance(found, str):
             return found
-        text, spans = found
-        encoding = self.tokenizer.encode(text, add_special_tokens=False)
+        encoding = self.tokenizer.encode(found.text, add_special_tokens=False)
         answers = [place for place, message in enumerate(sample.messages) if message.role == "assistant"]
         turns = tuple(Place(turn, "assistant", start, end, True)
-                      for turn, (start, end) in zip(answers, spans, strict=True))
-        return Located(text, turns, encoding.ids, encoding.offsets)
+                      for turn, (start, end) in zip(answers, found.answers, strict=True))
+        return Located(found.text, turns, encoding.ids, encoding.offsets)
 
     # ---- where the answers stand ----
 
-    def _locate(self, sample: Sample) -> tuple[str, list[Span]] | str:
+    def _locate(self, sample: Sample) -> Rendered | str:
         turns = self._turns(sample.messages)
         try:
             found = self._rich(sample) if sample.tools or not is_plain(turns) else self._plain(turns)
@@ -336,7 +334,7 @@ class ChatTokenizer:
             return "template_no_system" if refuses_system else "template_refused"
         return found or "mask_unfound"
 
-    def _plain(self, turns: list[Turn]) -> tuple[str, list[Span]] | None:
+    def _plain(self, turns: list[Turn]) -> Rendered | None:
         """The text and answers of a conversation of words alone: learned by heart, else rendered."""
         roles = tuple([turn["role"] for turn in turns])
         if roles not in self._spellings:
@@ -344,18 +342,23 @@ class ChatTokenizer:
         spelling = self._spellings[roles]
         learned = spelling and spelling.spelled([turn["content"] for turn in turns])
         if spelling and learned and spelling.uses > _COMPARED_FIRST and spelling.uses % _COMPARED_EVERY:
-            return learned
+            return Rendered(*learned, spelling.posts)
         text = self._text(turns)
         spans = self.finder.spans(turns, text)
         if learned and learned != (text, spans):
             self._spellings[roles] = None
-        return (text, spans) if spans else None
+        return Rendered(text, spans) if spans else None
 
     def _learned(self, roles: tuple[str, ...]) -> Spelling | None:
-        return Spelling.learned(self.source, roles, self.finder.openings(roles), tools=None, documents=None,
-                                add_generation_prompt=False, **self.files.special)
+        found = Spelling.learned(self.source, roles, self.finder.openings(roles), tools=None, documents=None,
+                                 add_generation_prompt=False, **self.files.special)
+        if found:
+            (first, opening), *others = found.fixed
+            first = first.removeprefix(self._heading[0])
+            found.posts = Signposts.of([(first, opening), *others], self.tokenizer, self.eos_ids)
+        return found
 
-    def _rich(self, sample: Sample) -> tuple[str, list[Span]] | str | None:
+    def _rich(self, sample: Sample) -> Rendered | str | None:
         """The text and answers of a conversation with tools or thinking."""
         tools, manner = schemas(sample.tools), self._manner
         if tools or any(message.tool_calls for message in sample.messages):
@@ -366,7 +369,7 @@ class ChatTokenizer:
         render = partial(self._text, tools=tools)
         text = render(turns)
         spans = self.finder.spans(turns, text, render, self._tail)
-        return (text, spans) if spans else None
+        return Rendered(text, spans) if spans else None
 
 
 def pair(sample: Sample) -> tuple[tuple[Message, ...], tuple[Message, ...]]:

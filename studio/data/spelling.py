@@ -17,6 +17,7 @@ from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
 from studio.data.jinja import REFUSALS, Environment
+from studio.data.signposts import Signposts
 
 OPEN, CLOSE = "\uf8e3", "\uf8e4"
 Span = tuple[int, int]
@@ -164,6 +165,12 @@ class Spelling:
         self._segments, self._rest = tuple(segments), rest
         self._told = tuple(notes.told)
         self.uses = 0
+        self.posts: Signposts | None = None
+
+    @property
+    def fixed(self) -> list[tuple[str, int | None]]:
+        """What is written before each content, and how much of its end belongs to an answer there; then the rest."""
+        return [*((one.before, one.opening) for one in self._segments), (self._rest, None)]
 
     @classmethod
     def learned(cls, source: str, roles: Sequence[str], openings: Sequence[str], **values: Any) -> Spelling | None:

@@ -40,8 +40,9 @@ LEARNED = ("chat", "preference")
 _LOOKED_AT, _HOPELESS_ROWS = 24, 1000
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 _MAKERS = ("sample.py", "data/reading", "data/recognise.py", "data/walk.py", "data/chat.py", "data/answers.py",
-           "data/spelling.py", "data/mask.py", "data/turns.py", "data/jinja.py", "data/tokenizer_files.py",
-           "data/templates.py", "data/tokens.py", "data/tokenise.py", "plugins/formats", "plugins/templates")
+           "data/spelling.py", "data/mask.py", "data/signposts.py", "data/turns.py", "data/jinja.py",
+           "data/tokenizer_files.py", "data/templates.py", "data/tokens.py", "data/tokenise.py", "plugins/formats",
+           "plugins/templates")
 Progress = Callable[[int, int], None]
 Stop = Callable[[], bool]
 Placed = tuple[Place, Sample]
