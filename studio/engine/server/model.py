@@ -15,8 +15,8 @@ import torch
 from studio.data import model as model_files
 from studio.data.tokenizer_files import TokenizerFiles
 from studio.engine import loading, numerics
-from studio.engine.server import checks
-from studio.engine.server.alone import Alone, Piece
+from studio.engine.server import batch, checks
+from studio.engine.server.alone import Piece
 from studio.engine.server.checkpoints import Checkpoints
 from studio.engine.server.kept import KeptTexts
 from studio.engine.server.passes import Pass
@@ -58,7 +58,7 @@ class Model:
         network = loading.load_model(wanted, numbers).eval()
         context = min(filter(None, (config.context, facts.context)), default=0)
         current = Pass()
-        runner = Alone(network, current)
+        runner = batch.runner(network, current, numbers.compute)
         kept = KeptTexts(_KEPT_BYTES if config.cache_bytes is None else config.cache_bytes)
         scheduler = Scheduler(runner, vocabulary, kept, config.max_lanes, context, say)
         ready = {"parameters": facts.parameters, "bytes": checks.parameter_bytes(network), "context": context,
