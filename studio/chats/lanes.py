@@ -18,7 +18,7 @@ from studio.args import document
 from studio.data import model, templates
 from studio.errors import InputError, StudioError
 from studio.records import read_json
-from studio.runs.checkpoints import Checkpoint, checkpoints, result
+from studio.runs.checkpoints import Checkpoint, result
 from studio.runs.files import RunFolder
 from studio.runs.forecast import PROCESS_BYTES, free_memory, gpus
 from studio.runs.store import RunStore
@@ -185,31 +185,35 @@ def _of_run(name: str, workspace: Workspace) -> Lane | None:
 
 
 def _of_checkpoint(name: str, folder: RunFolder, path: Path, chosen: Checkpoint | None, workspace: Workspace) -> Lane:
-    said = _said(folder.spec)
+    about_run = _spec(folder.spec)
     word = "" if chosen is None else "last" if chosen.last and not chosen.best else "best"
     about: dict[str, Any] = {"run": folder.name, "step": int(path.name[5:]), "chosen": word,
-                             "template": str(said.get("template") or templates.OWN),
-                             "default_system": said.get("default_system") or None,
-                             "quantization_bit": said.get("quantization_bit") or None}
+                             "template": str(about_run.get("template") or templates.OWN),
+                             "default_system": about_run.get("default_system") or None,
+                             "quantization_bit": about_run.get("quantization_bit") or None}
     kind = _kind(path)
     if kind == "whole":
         return Lane(name, path, name, kind=kind, **about)
-    base_name = str(said.get("model_name_or_path") or STARTER)
-    _refuse_stacked(name, said)
-    return Lane(name, _model_folder(base_name, workspace, str(said.get("model_revision") or "main")), base_name, path,
-                kind, **about)
+    base_name = str(about_run.get("model_name_or_path") or STARTER)
+    _refuse_stacked(name, about_run)
+    base = _model_folder(base_name, workspace, str(about_run.get("model_revision") or "main"))
+    return Lane(name, base, base_name, path, kind, **about)
 
 
-def _refuse_stacked(name: str, said: dict[str, Any]) -> None:
+def _refuse_stacked(name: str, about: dict[str, Any]) -> None:
     """An adapter that was learned on top of others, which were merged into the model first, is none of the base."""
-    given = said.get("adapter_name_or_path") or []
-    merged = given if said.get("create_new_adapter") else given[:-1]
-    if merged and said.get("finetuning_type") == "lora":
+    given = about.get("adapter_name_or_path") or []
+    merged = given if about.get("create_new_adapter") else given[:-1]
+    if merged and about.get("finetuning_type") == "lora":
         raise InputError("lane_stacked", name=name, found=merged)
 
 
-def _said(path: Path) -> dict[str, Any]:
-    """What a run's spec says, nothing when it is broken."""
+def said(workspace: Workspace, run: str) -> dict[str, Any]:
+    """What the spec of a run says, nothing when it is broken or not there."""
+    return _spec(RunFolder(workspace.saves / run).spec)
+
+
+def _spec(path: Path) -> dict[str, Any]:
     try:
         return _read(path, path.stat().st_mtime_ns)
     except (OSError, StudioError):
