@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from typing import Any
 
 import pytest
 
 from studio.runs.files import RunFolder
-from tests.engine.workbench import Studio, log, losses, phase
+from tests.engine.workbench import Studio, log, losses, phase, wait_for_step
 
 DRAFTS = {
     "lora": dict(lora_dropout=0.2, gradient_accumulation_steps=2, neftune_noise_alpha=5.0),
     "full": dict(finetuning_type="full", gradient_accumulation_steps=2),
     "prefix": dict(finetuning_type="prefix", learning_rate=1e-2),
 }
-
-
-def wait_for_step(folder: RunFolder, step: int, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if folder.log.exists() and any(f'"step": {step},' in line for line in folder.log.read_text().splitlines()):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"no step {step}: {folder.console.read_text()}")
 
 
 @pytest.mark.parametrize("tuner", DRAFTS)

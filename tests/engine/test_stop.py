@@ -14,7 +14,7 @@ import pytest
 
 from studio.records import read_json
 from studio.runs.files import RunFolder
-from tests.engine.workbench import Studio, failure, losses, phase
+from tests.engine.workbench import Studio, failure, losses, phase, wait_for_step
 
 LONG = dict(num_train_epochs=500.0, val_size=0, save_steps=100_000)
 
@@ -69,7 +69,7 @@ def test_a_hang_up_is_ignored(studio: Studio, llama: str) -> None:
 def test_two_processes_stop_together_and_leave_none(studio: Studio, llama: str) -> None:
     folder = studio.run("run", model_name_or_path=llama, nproc_per_node=2, **LONG)
     process = studio.start(folder, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    wait_for_phase(folder, "training")
+    wait_for_step(folder, 1)
     family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
     assert len(family) >= 3
     folder.stop.touch()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,16 @@ def talks(count: int, seed: int = 0) -> list[dict[str, str]]:
         words = [WORDS[k] for k in dice.integers(len(WORDS), size=int(dice.integers(2, 14)))]
         rows.append({"instruction": "Say in reverse: " + " ".join(words), "input": "", "output": " ".join(words[::-1])})
     return rows
+
+
+def wait_for_step(folder: RunFolder, step: int, seconds: float = 60) -> None:
+    """Come back when a step of the run has been logged."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if folder.log.exists() and any(f'"step": {step},' in line for line in folder.log.read_text().splitlines()):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"no step {step}: {folder.console.read_text()}")
 
 
 @dataclass
