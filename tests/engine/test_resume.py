@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from studio.runs.files import RunFolder
 from tests.engine.workbench import Studio, log, losses, phase, wait_for_step
 
 DRAFTS = {
