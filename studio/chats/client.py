@@ -132,9 +132,9 @@ def models(address: Address) -> list[Chunk]:
     return list(_asked(address, "GET", f"{address.api}/models").get("data") or [])
 
 
-def lanes(address: Address) -> Chunk:
+def lanes(address: Address, seconds: float = _ANSWER_SECONDS) -> Chunk:
     """What the studio's engine can load and has loaded."""
-    return _asked(address, "GET", f"{address.root}/studio/lanes")
+    return _asked(address, "GET", f"{address.root}/studio/lanes", seconds=seconds)
 
 
 def load(address: Address, model: str, seconds: float = _SILENCE_SECONDS) -> Chunk:

@@ -26,7 +26,7 @@ class Glimpse:
     """A run at one moment; every face of the studio draws from this and nothing else.
 
     `version` grows whenever anything but the clock has changed; `catching_up` says that a long log is still being
-    read and the curves end early. `elapsed_seconds` counts all attempts.
+    read and the curves end early. `elapsed_seconds` counts all attempts. `saved` is how many checkpoints are complete.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Glimpse:
     tokens: int
     version: int
     catching_up: bool
+    saved: int = 0
 
 
 class Monitor:
@@ -80,7 +81,9 @@ class Monitor:
         state = state_of(folder)
         progress = self._record(folder.progress) or {}
         failure, outcome = self._record(folder.failure), self._record(folder.outcome)
-        seen = (state, series.version, self._console.tail, str(progress), str(failure), str(outcome), catching_up)
+        saved = len(folder.complete_steps())
+        tail = self._console.tail
+        seen = (state, series.version, tail, str(progress), str(failure), str(outcome), catching_up, saved)
         if seen != self._seen:
             self._seen, self._version = seen, self._version + 1
         last = series.last
@@ -95,7 +98,7 @@ class Monitor:
             learning_rate=series.curve("learning_rate"), grad_norm=series.curve("grad_norm"),
             log_tail=self._console.tail, failure=failure, outcome=outcome, best_step=best[0], best_eval_loss=best[1],
             done=_whole(progress.get("done")), of=_whole(progress.get("of")), tokens=_whole(last.get("tokens")),
-            version=self._version, catching_up=catching_up)
+            version=self._version, catching_up=catching_up, saved=saved)
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         """A small JSON file, read again only when it was replaced."""

@@ -20,6 +20,7 @@ from studio.ui import downloads
 from studio.ui.first_page import ASSETS, FirstPage
 from studio.ui.guard import Guard
 from studio.ui.page import Page
+from studio.ui.tabs.chat import live
 from studio.ui.theme import theme
 from studio.workspace import Workspace
 
@@ -47,6 +48,7 @@ def application(
     page.blocks.queue(default_concurrency_limit=16, max_size=512)
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     downloads.route(inner, workspace)
+    live.route(inner, workspace)
     gr.mount_gradio_app(
         inner,
         page.blocks,

@@ -16,6 +16,8 @@ from studio.ui.first_page import ASSETS
 from studio.ui.form import Form, read
 from studio.ui.localize import Words
 from studio.ui.markup import Html, tag
+from studio.ui.tabs.chat.place import Place as Talks
+from studio.ui.tabs.chat.tab import ChatTab
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.tab import DataTab
 from studio.ui.tabs.runs import RunsTab
@@ -23,7 +25,7 @@ from studio.ui.tabs.train import TrainTab, pulse
 from studio.workspace import Workspace
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_TABS = ("train", "data", "runs")
+_TABS = ("train", "data", "runs", "chat")
 
 # The page's script calls `studio.go({tab, run})` for links, for back and forward, and says when the page is hidden.
 _BRIDGE = """
@@ -52,6 +54,8 @@ class Page:
                     self.data = DataTab(self.desk, self.words, self.form)
                 with self.words(gr.Tab, {"label": "page.tabs.runs"}, id="runs", elem_id="tab-runs") as self.runs_tab:
                     self.runs = RunsTab(self.desk, self.words, self.form)
+                with self.words(gr.Tab, {"label": "page.tabs.chat"}, id="chat", elem_id="tab-chat") as self.chat_tab:
+                    self.chat = ChatTab(self.desk, self.words)
             self._put_hidden()
             self._connect()
 
@@ -97,6 +101,7 @@ class Page:
         self.runs.connect(self)
         self._connect_routes()
         self.data.connect(self)
+        self.chat.connect(self)
 
     # -- words
 
@@ -229,7 +234,8 @@ class Page:
 
     def _connect_routes(self) -> None:
         runs, train = self.runs, self.train
-        for name, tab in (("train", self.train_tab), ("data", self.data_tab), ("runs", self.runs_tab)):
+        tabs = {"train": self.train_tab, "data": self.data_tab, "runs": self.runs_tab, "chat": self.chat_tab}
+        for name, tab in tabs.items():
             selected = tab.select(
                 lambda name=name: name,
                 None,
@@ -239,7 +245,7 @@ class Page:
             )
             if name == "runs":
                 selected.then(*runs.refreshed(self), **_QUIET)
-        stood = [train.shown, runs.opened, self.data.place]
+        stood = [train.shown, runs.opened, self.data.place, self.chat.place]
         place = [self.tabs, self.tab, *stood]
         self.gone = self.bridge.select(self._go, stood, place, **_QUIET)
         self.gone.then(self._redraw, *self._all_live, **_QUIET)
@@ -256,26 +262,28 @@ class Page:
         drawn = self.loaded.then(self._redraw, *self._all_live, **_QUIET)
         drawn.then(None, None, None, js="() => window.studio && studio.arrived()", **_QUIET)
 
-    def _go(self, shown: str, opened: str, stood: Place, event: gr.EventData) -> list[Any]:
-        return self._place(event._data or {}, shown, opened, stood)
+    def _go(self, shown: str, opened: str, stood: Place, talks: Talks, event: gr.EventData) -> list[Any]:
+        return self._place(event._data or {}, shown, opened, stood, talks)
 
-    def _place(self, asked: Mapping[str, str], shown: str, opened: str, stood: Place) -> list[Any]:
-        """(tabs, tab, run shown live, run opened, place in Data) for an address."""
+    def _place(self, asked: Mapping[str, str], shown: str, opened: str, stood: Place, talks: Talks) -> list[Any]:
+        """(tabs, tab, run shown live, run opened, place in Data, place in Chat) for an address."""
         tab, run = asked.get("tab", ""), asked.get("run", "")
         tab = tab if tab in _TABS else "runs" if run else "train"
         if tab == "data":
             stood = stood.to(asked.get("set", ""), asked.get("part", ""))
+        elif tab == "chat":
+            talks = talks.to(asked.get("chat", ""), run, asked.get("part", ""))
         elif tab == "train":
             shown = run or shown
         else:
             opened = run
-        return [gr.Tabs(selected=tab), tab, shown, opened, stood]
+        return [gr.Tabs(selected=tab), tab, shown, opened, stood, talks]
 
     def _arrive(self, route: str, kept: Any) -> list[Any]:
         """The place that the address names, and the form as this person left it."""
         asked = {name: found[0] for name, found in parse_qs((route or "").lstrip("?")).items()}
         live = self.desk.live()
-        place = self._place(asked, live[0].name if live else "", "", Place())
+        place = self._place(asked, live[0].name if live else "", "", Place(), Talks())
         draft = {name: value for name, value in kept.items() if name in ARGUMENTS} if isinstance(kept, dict) else {}
         fields = self.form.fill(draft) if draft else [gr.skip()] * len(self.form.inputs)
         return [*place, *fields]

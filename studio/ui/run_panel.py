@@ -43,6 +43,9 @@ class RunPanel:
                 self.resume = words(
                     gr.Button, {"value": "page.run.resume"}, size="md", visible=False, elem_id=f"{place}-resume"
                 )
+                self.chat = words(
+                    gr.Button, {"value": "page.run.chat"}, size="md", visible=False, elem_id=f"{place}-chat"
+                )
                 self.further = words(
                     gr.Button, {"value": "page.run.further"}, size="md", visible=False, elem_id=f"{place}-further"
                 )
@@ -97,6 +100,7 @@ class RunPanel:
             self.head,
             self.stop,
             self.resume,
+            self.chat,
             self.further,
             self.loss.drawing,
             self.rate.drawing,
@@ -118,6 +122,7 @@ class RunPanel:
             status.head(glimpse, lang),
             gr.update(visible=state is not None and state.is_live, value=say(lang, stop)),
             gr.update(visible=state is not None and state.is_resumable),
+            gr.update(visible=state is not None and glimpse.saved > 0),
             gr.update(visible=state is State.FINISHED),
             plots.loss(glimpse, lang),
             plots.learning_rate(glimpse, lang),

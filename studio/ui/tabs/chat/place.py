@@ -1,0 +1,75 @@
+"""Place: where one person stands in the Chat tab; frozen, made anew at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from studio.errors import StudioError
+
+PARTS = ("talk", "votes", "prompts")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The conversation (its id; empty before the first question), the part in sight, what each part remembers.
+
+    `setup` is how a conversation that has not begun is to be held, in the words of a conversation's settings; `said`
+    is a sentence to show above the part.
+    """
+
+    chat: str = ""
+    part: str = "talk"
+    setup: Mapping[str, Any] = field(default_factory=dict)
+    held: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def address(self) -> dict[str, str]:
+        """What stands in the page's address."""
+        return {"chat": self.chat, "part": "" if self.part == "talk" else self.part}
+
+    def of(self, part: str) -> Mapping[str, Any]:
+        """What a part remembers."""
+        return self.held.get(part, {})
+
+    def keep(self, part: str, **values: Any) -> Place:
+        """The same place, where a part remembers something more."""
+        return replace(self, held={**self.held, part: {**self.of(part), **values}})
+
+    def forget(self, part: str) -> Place:
+        """The same place, where a part begins anew."""
+        return replace(self, held={name: held for name, held in self.held.items() if name != part})
+
+    def open(self, chat: str) -> Place:
+        """In another conversation; the list stays as it is, all else is left behind."""
+        kept = {part: self.of(part) for part in ("shelf",) if self.of(part)}
+        return Place(chat, held=kept)
+
+    def begin(self, setup: Mapping[str, Any]) -> Place:
+        """Before a new conversation that is held this way."""
+        return replace(self.open(""), setup=setup)
+
+    def prepared(self, setup: Mapping[str, Any]) -> Place:
+        """The same place, where the conversation that begins here will be held this way."""
+        return replace(self, setup=setup)
+
+    def moved(self, chat: str) -> Place:
+        """The same place in the conversation that has just begun."""
+        return replace(self, chat=chat, setup={})
+
+    def to(self, chat: str, run: str, part: str = "") -> Place:
+        """Where an address leads: a run's result beside its base, else a conversation, else where one stood."""
+        if run:
+            return self.begin({"run": run})
+        place = self.open(chat) if chat and chat != self.chat else self
+        return replace(place, part=part) if part in PARTS else place
+
+    def tell(self, key: str, good: bool = False, link: str = "", words: str = "", **values: Any) -> Place:
+        """With a sentence to show above the part, and a way to go on; `key` is the whole key of the sentence."""
+        return replace(self, said={"key": key, "values": values, "good": good, "link": link, "words": words})
+
+    def fail(self, error: StudioError) -> Place:
+        """With the sentence of an error to show above the part."""
+        return replace(self, said={"code": error.code, "values": error.values})
