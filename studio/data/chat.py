@@ -71,7 +71,7 @@ class ChatTokenizer:
         self.default_system = default_system
         self.last_only = last_only
         self.source = self._with_known_end(source, end)
-        self._manner, *self._manners = manners(self.source)
+        self.manner, *self._manners = manners(self.source)
         self._spellings: dict[tuple[str, ...], Spelling | None] = {}
         self.finder = AnswerFinder(self._text)
         try:
@@ -108,7 +108,7 @@ class ChatTokenizer:
         return self._text(self._turns(messages), add_generation_prompt, schemas(tools))
 
     def _turns(self, messages: Sequence[Message | Mapping[str, Any]], manner: Manner | None = None) -> list[Turn]:
-        turns = [turn_of(one, manner or self._manner) if isinstance(one, Message) else dict(one) for one in messages]
+        turns = [turn_of(one, manner or self.manner) if isinstance(one, Message) else dict(one) for one in messages]
         if self.default_system and turns and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": self.default_system})
         return turns
@@ -136,12 +136,12 @@ class ChatTokenizer:
     @property
     def takes_tools(self) -> bool:
         """Whether the template shows tools, their calls and their results."""
-        return self._tool_manner is not None
+        return self.tool_manner is not None
 
     @cached_property
-    def _tool_manner(self) -> Manner | None:
+    def tool_manner(self) -> Manner | None:
         """How the template wants calls of tools; None when it leaves something of them out."""
-        for manner in (self._manner, *self._manners):
+        for manner in (self.manner, *self._manners):
             turns = [{"role": "user", "content": "?"}, marked(turn_of(_PROBE, manner), 1),
                      {"role": "tool", "content": mark("result"), "name": "look"},
                      {"role": "assistant", "content": "!"}]
@@ -224,7 +224,7 @@ class ChatTokenizer:
         found, signs = map(re.compile, both)
         return found, signs
 
-    def _tail(self, text: str) -> int:
+    def tail(self, text: str) -> int:
         """How much of the text behind a turn's last word belongs to the turn: up to its end, else the next sign."""
         ends, signs = self._ends_and_signs
         found = ends.search(text) or signs.search(text)
@@ -360,15 +360,15 @@ class ChatTokenizer:
 
     def _rich(self, sample: Sample) -> Rendered | str | None:
         """The text and answers of a conversation with tools or thinking."""
-        tools, manner = schemas(sample.tools), self._manner
+        tools, manner = schemas(sample.tools), self.manner
         if tools or any(message.tool_calls for message in sample.messages):
-            if self._tool_manner is None:
+            if self.tool_manner is None:
                 return "template_no_tools"
-            manner = self._tool_manner
+            manner = self.tool_manner
         turns = self._turns(sample.messages, manner)
         render = partial(self._text, tools=tools)
         text = render(turns)
-        spans = self.finder.spans(turns, text, render, self._tail)
+        spans = self.finder.spans(turns, text, render, self.tail)
         return Rendered(text, spans) if spans else None
 
 
