@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from studio.chats import asking, client
@@ -18,14 +18,20 @@ FLUSH_SECONDS = 1.0
 class Work:
     """Asks the engine for one answer and writes it down as it comes; `stop` ends it with what is there.
 
-    With `goes_on` the answer begins with the tokens that it has already.
+    With `goes_on` it begins with the words and tokens that it has; `tokens` are those with which a new one begins.
     """
 
-    def __init__(self, conversation: Conversation, engine: Any, answer: Answer, *, goes_on: bool = False) -> None:
+    def __init__(self, conversation: Conversation, engine: Any, answer: Answer, *, goes_on: bool = False,
+                 tokens: Sequence[Token] = ()) -> None:
         self.conversation = conversation
         self.engine = engine
         self.answer = answer
-        self.goes_on = goes_on
+        self._begins = list(answer.tokens if goes_on else tokens)
+        self._words = answer.content if goes_on else "".join(str(token[0]) for token in tokens)
+        self._goes_on = goes_on or bool(tokens)
+        # What the stream will say again before it says something new: characters of words and of thinking, tokens.
+        self._known = [0, 0, 0]
+        self._said_again = 0
         self.stop = threading.Event()
         self._flushed = time.monotonic()
         self._calls: dict[int, dict[str, Any]] = {}
@@ -54,8 +60,12 @@ class Work:
             message = tree.messages[self.answer.message]
             turns = asking.history(tree, message, self.answer.slot)
             body = asking.body(turns, model, self.answer.sampling, message.tools, is_own=address.is_own)
-            if self.goes_on:
-                body |= asking.going_on(self.answer, turns, is_own=address.is_own)
+            if self._goes_on:
+                body |= asking.going_on(self._words, self._begins, turns, is_own=address.is_own)
+                if "prefix_ids" in body:
+                    self._known = [len(self.answer.content), len(self.answer.thinking), len(self.answer.tokens)]
+                elif not self.answer.content:
+                    self.conversation.grow(self.answer.id, self._words, "", self._begins)
         try:
             client.stream(address, body, self._hear, self.stop.is_set)
         except WorkError as error:
@@ -78,14 +88,29 @@ class Work:
             for part in delta.get("tool_calls") or ():
                 self._call(part)
             self._finish = choice.get("finish_reason") or self._finish
-            tokens = tokens_of(choice.get("logprobs"))
-            text = delta.get("content") or ""
-            thinking = delta.get("reasoning_content") or delta.get("reasoning") or ""
+            tokens = self._new_tokens(tokens_of(choice.get("logprobs")))
+            text = self._new(0, delta.get("content") or "")
+            thinking = self._new(1, delta.get("reasoning_content") or delta.get("reasoning") or "")
             if text or thinking or tokens:
                 self.conversation.grow(self.answer.id, text, thinking, tokens)
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flushed = time.monotonic()
             self.conversation.flush()
+
+    def _new(self, place: int, text: str) -> str:
+        """What of a piece was not known before."""
+        known = min(self._known[place], len(text))
+        self._known[place] -= known
+        return text[known:]
+
+    def _new_tokens(self, tokens: list[Token]) -> list[Token]:
+        """The tokens that were not known before; those that are only said again keep the chances that they had."""
+        found = []
+        for token in tokens:
+            place, self._said_again = self._said_again, self._said_again + 1
+            if place >= self._known[2]:
+                found.append(self._begins[place] if place < len(self._begins) and token[2] is None else token)
+        return found
 
     def _call(self, part: Mapping[str, Any]) -> None:
         """Put together a tool call, whose arguments come in pieces."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.chats.tree import DONE, Answer, Message, Tree
+from studio.chats.tree import DONE, Answer, Message, Token, Tree
 
 # What every server of the protocol takes; the studio's own engine takes all of `sampling`.
 OPENAI = ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "stop",
           "response_format", "logit_bias")
 ALTERNATIVES = 5
+# What the declared arguments (specs.chat) are called in a request.
+_ASKED_AS = {"max_new_tokens": "max_tokens", "answer_seed": "seed"}
 Turn = dict[str, Any]
 
 
@@ -40,7 +42,7 @@ def history(tree: Tree, message: Message, slot: str) -> list[Turn]:
 def body(turns: list[Turn], model: str, sampling: Mapping[str, Any], tools: list[dict[str, Any]], *,
          is_own: bool) -> dict[str, Any]:
     """The request for one streamed answer with its tokens; other servers get what the protocol itself has."""
-    given = {name: value for name, value in sampling.items() if value is not None and value not in ("", [], {})}
+    given = {_ASKED_AS.get(name, name): value for name, value in sampling.items() if value not in (None, "", [], {})}
     if not is_own:
         given = {name: value for name, value in given.items() if name in OPENAI}
     asked = {"model": model, "messages": turns, **given, "stream": True, "stream_options": {"include_usage": True},
@@ -50,14 +52,15 @@ def body(turns: list[Turn], model: str, sampling: Mapping[str, Any], tools: list
     return asked
 
 
-def going_on(answer: Answer, turns: list[Turn], *, is_own: bool) -> dict[str, Any]:
-    """What the request needs besides for an answer that begins with what it has; our own engine takes the very ids."""
-    ids = [token[1] for token in answer.tokens]
-    if ids and answer.finish == "stop" and not answer.content.endswith(answer.tokens[-1][0] or "\0"):
-        ids.pop()  # the token that ended it
+def going_on(words: str, tokens: list[Token], turns: list[Turn], *, is_own: bool) -> dict[str, Any]:
+    """What the request needs besides for an answer that begins with these words, which are these tokens.
+
+    Our own engine takes the very ids and says them again before it goes on; others take the words.
+    """
+    ids = [token[1] for token in tokens]
     if is_own and ids and -1 not in ids:
         return {"prefix_ids": ids}
-    turn = {"role": "assistant", "content": answer.content}
+    turn = {"role": "assistant", "content": words}
     return {"messages": [*turns, turn], "continue_final_message": True, "add_generation_prompt": False}
 
 

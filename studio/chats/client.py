@@ -137,9 +137,12 @@ def lanes(address: Address, seconds: float = _ANSWER_SECONDS) -> Chunk:
     return _asked(address, "GET", f"{address.root}/studio/lanes", seconds=seconds)
 
 
-def load(address: Address, model: str, seconds: float = _SILENCE_SECONDS) -> Chunk:
-    """Have the studio's engine load a lane; returns when it is ready. Raises what `stream` raises."""
-    return _asked(address, "POST", f"{address.root}/studio/load", {"model": model}, seconds)
+def load(address: Address, model: str, force: bool = False, seconds: float = _SILENCE_SECONDS) -> Chunk:
+    """Have the studio's engine load a lane, with `force` even where memory seems short; returns when it is ready.
+
+    Raises what `stream` raises.
+    """
+    return _asked(address, "POST", f"{address.root}/studio/load", {"model": model, "force": force}, seconds)
 
 
 def unload(address: Address, model: str) -> Chunk:

@@ -161,6 +161,12 @@ class Engine:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=PROJECT,
                                     env={**environment, KEYS: key}, start_new_session=True)
 
+    def _failure(self) -> WorkError | None:
+        try:
+            return _of_log(self.log.read_text(encoding="utf-8", errors="replace")[-4000:])
+        except OSError:
+            return None
+
     def _heard(self, ready: Path) -> Mapping[str, Any]:
         """What the engine writes when it listens."""
         until = time.monotonic() + START_SECONDS
@@ -169,9 +175,21 @@ class Engine:
                 found = json.loads(ready.read_text(encoding="utf-8"))
                 return dict(found.get("listening", found))
             time.sleep(_LOOK_SECONDS)
-        reason = "@chats.engine.ended" if not self.alive else "@chats.engine.silent"
+        if not self.alive and (said := self._failure()) is not None:
+            raise said
+        reason = "@chats.engine.silent" if self.alive else "@chats.engine.ended"
         self.stop()
         raise WorkError("engine_not_started", path=str(self.log), reason=reason)
+
+
+def _of_log(text: str) -> WorkError | None:
+    """Why an engine could not begin, as its last word of it says."""
+    for line in reversed(text.splitlines()):
+        if line.startswith('{"failed"'):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                failed = json.loads(line)["failed"]
+                return WorkError(str(failed["code"]), **dict(failed["values"]))
+    return None
 
 
 def is_remote(lane: str) -> bool:

@@ -122,10 +122,8 @@ class Talk:
         asked = self.conversation.answer(answer)
         kept, chosen = _with_choice(asked.tokens, token, id)
         self._refuse_going(asked.slot)
-        content, thinking = _said_so_far(asked, [*kept, chosen])
-        begun = self.conversation.begin(asked.message, asked.slot, asked.lane, asked.sampling, content, thinking,
-                                        [*kept, chosen])
-        self._run(Work(self.conversation, self.engine, begun, goes_on=True))
+        begun = self.conversation.begin(asked.message, asked.slot, asked.lane, asked.sampling)
+        self._run(Work(self.conversation, self.engine, begun, tokens=[*kept, chosen]))
         return begun
 
     def correct(self, answer: str, text: str | None) -> None:
@@ -219,16 +217,3 @@ def _with_choice(tokens: Sequence[Token], place: int, id: int) -> tuple[list[Tok
     if chosen is None:
         raise InputError("token_unknown", value=id)
     return [list(one) for one in tokens[:place]], [*chosen[:3], others or []]
-
-
-def _said_so_far(answer: Answer, tokens: Sequence[Token]) -> tuple[str, str]:
-    """(words, thinking) of an answer that has only come to these tokens."""
-    said = "".join(str(token[0]) for token in tokens)
-    if not answer.thinking:
-        return said, ""
-    whole = "".join(str(token[0]) for token in answer.tokens)
-    thoughts = max(whole.find(answer.thinking), 0)
-    words = whole.find(answer.content, thoughts + len(answer.thinking)) if answer.content else -1
-    if words < 0 or len(said) <= words:
-        return "", said[thoughts:]
-    return said[words:], answer.thinking
