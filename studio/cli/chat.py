@@ -16,6 +16,7 @@ from studio.workspace import STARTER, Workspace
 
 if TYPE_CHECKING:
     from studio.args.fields import Argument
+    from studio.cli.terminal.leaving import Leaving
 
 HISTORY = "chat_history"
 KEY = "OPENAI_API_KEY"
@@ -24,23 +25,23 @@ NAMING = ("model_name_or_path", "adapter_name_or_path")
 
 def work(call: Call) -> int:
     """Talk until the lines end; 0, or in a pipe 1 or 2 when a line could not be answered."""
-    from studio.cli.terminal.leaving import leaving
+    from studio.cli.terminal.leaving import Leaving
     from studio.cli.terminal.servers import Elsewhere, Own
 
     voice, workspace = Voice(call.lang), Workspace.at(call.root)
     names, sampling, loading = asked(call, workspace)
     try:
-        with leaving():
+        with Leaving() as leaving:
             if "url" in call.options:
                 key = call.options.get("api-key") or os.environ.get(KEY, "")
-                return _talk(call, voice, workspace, Elsewhere(call.options["url"], key, sampling), names)
+                return _talk(call, voice, workspace, Elsewhere(call.options["url"], key, sampling), names, leaving)
             with Own(workspace, voice, sampling, loading) as server:
-                return _talk(call, voice, workspace, server, names or [STARTER])
+                return _talk(call, voice, workspace, server, names or [STARTER], leaving)
     except Left as left:
         return left.exit_code
 
 
-def _talk(call: Call, voice: Voice, workspace: Workspace, server: Any, names: list[str]) -> int:
+def _talk(call: Call, voice: Voice, workspace: Workspace, server: Any, names: list[str], leaving: Leaving) -> int:
     from studio.cli.terminal import lines
     from studio.cli.terminal.dialogue import Dialogue
     from studio.cli.terminal.screen import Screen
@@ -55,7 +56,7 @@ def _talk(call: Call, voice: Voice, workspace: Workspace, server: Any, names: li
         return session.run(lines.piped())
     voice.aside(voice.say("chat.welcome", lanes=voice.say("chat.names_between").join(ready)))
     typed = lines.typed(workspace.cache / HISTORY, voice.say("chat.mark"), server.names(),
-                        lambda: voice.aside(voice.say("chat.interrupt")))
+                        lambda: voice.aside(voice.say("chat.interrupt")), leaving)
     return session.run(typed)
 
 
@@ -72,17 +73,20 @@ def asked(call: Call, workspace: Workspace) -> tuple[list[str], dict[str, Any], 
         errors.append(InputError("option_only_with", option="--api-key", other="--url"))
     try:
         sampling = checked_sampling({name: value for name, value in draft.items() if name in ASKED})
+    except SpecError as error:
+        errors.append(error)
+    try:
         spec = check(loading)
         given = [spec.model_name_or_path, *spec.adapter_name_or_path]
         names = [*(given if "model_name_or_path" in loading else given[1:]), *names]
-        if "url" not in call.options:
-            found_lanes(names, workspace, errors)
-        loading = {name: getattr(spec, name) for name in SERVING if name in loading}
-    except StudioError as error:
+        loading = {name: getattr(spec, name) for name in SERVING if name in loading and name not in NAMING}
+    except SpecError as error:
         errors.append(error)
+    if "url" not in call.options:
+        found_lanes(names, workspace, errors)
     if errors:
         raise errors[0] if len(errors) == 1 else Refused(errors)
-    return names, sampling, {name: value for name, value in loading.items() if name not in NAMING}
+    return names, sampling, loading
 
 
 def checked_sampling(draft: Mapping[str, Any]) -> dict[str, Any]:

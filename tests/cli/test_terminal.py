@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from studio.cli.terminal.saved import save
 from studio.cli.terminal.screen import Screen, harmless
 from studio.cli.terminal.session import Session
 from studio.cli.voice import Voice
-from studio.errors import InputError, StudioError, WorkError
+from studio.errors import InputError, StopAsked, StudioError, WorkError
 
 ENGLISH = Voice("en")
 
@@ -37,7 +39,7 @@ class Echo:
         return lane
 
     def answer(self, lane: str, messages: Sequence[dict[str, str]], seed_shift: int,
-               on_piece: Callable[[str, str], None], into: Answer) -> None:
+               on_piece: Callable[[str, str], None], into: Answer, should_stop: Callable[[], bool]) -> None:
         self.sent.append((lane, list(messages), seed_shift))
         if lane == "gone":
             raise WorkError("server_gone", value=9)
@@ -45,7 +47,9 @@ class Echo:
             into.text += word
             on_piece("words", word)
             if lane == "slow":
-                raise KeyboardInterrupt
+                os.kill(os.getpid(), signal.SIGINT)
+                assert should_stop()
+                raise StopAsked("answering")
         into.reason, into.tokens = "stop", 2
 
 

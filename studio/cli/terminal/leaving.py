@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import signal
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 from studio.cli.signals import Left
 
 
-@contextmanager
-def leaving() -> Iterator[None]:
-    """While entered, TERM and HUP raise Left; what the shell ignores stays ignored."""
-    former = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)
-              if signal.getsignal(number) is not signal.SIG_IGN}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
+class Leaving:
+    """While entered, TERM and HUP raise Left; what the shell ignores stays ignored.
+
+    A line editor runs an event loop, which would swallow that: `editor`, while it runs, is ended with Left instead.
+    """
+
+    def __init__(self) -> None:
+        self.editor: Any = None
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> Leaving:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._former[number] = signal.signal(number, self._leave)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._former.items():
             signal.signal(number, handler)
 
-
-def _leave(number: int, frame: types.FrameType | None) -> None:
-    raise Left(number)
+    def _leave(self, number: int, frame: types.FrameType | None) -> None:
+        editor = self.editor
+        if editor is None or not editor.is_running or editor.loop is None:
+            raise Left(number)
+        editor.loop.call_soon_threadsafe(lambda: editor.exit(exception=Left(number)))

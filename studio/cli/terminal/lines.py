@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.cli.terminal.commands import COMMANDS
+from studio.cli.terminal.leaving import Leaving
 
 
 def piped() -> Iterator[str]:
@@ -20,12 +21,15 @@ def piped() -> Iterator[str]:
         yield line.lstrip("\ufeff").rstrip("\n")
 
 
-def typed(history: Path, mark: str, names: Sequence[str], on_interrupt: Callable[[], None]) -> Iterator[str]:
+def typed(
+    history: Path, mark: str, names: Sequence[str], on_interrupt: Callable[[], None], leaving: Leaving
+) -> Iterator[str]:
     """Every line that is typed at the terminal until Ctrl-D; `mark` stands before each, `names` complete by Tab.
 
     Ctrl-C empties the line and calls `on_interrupt`. Arrow up and down go through what was typed, earlier days too.
     """
     session = _session(history, names)
+    leaving.editor = session.app
     while True:
         try:
             yield session.prompt(mark)

@@ -51,16 +51,16 @@ class Own:
         else:
             key = "chat.loading" if cost.fits else "chat.loading_short"
             self.voice.aside(self.voice.say(key, lane=lane, need=size(cost.bytes), free=size(free)))
-        client.load(self.engine.address(), lane, force=True)
+        client.load(self.engine.address(), lane)
         return lane
 
     def answer(self, lane: str, messages: Sequence[dict[str, str]], seed_shift: int,
-               on_piece: Callable[[str, str], None], into: Answer) -> None:
+               on_piece: Callable[[str, str], None], into: Answer, should_stop: Callable[[], bool]) -> None:
         """Stream an answer; the engine is started anew when it has gone."""
         from studio.chats import client
 
         client.stream(self.engine.address(), body(lane, messages, self.sampling, seed_shift),
-                      Listener(into, on_piece), lambda: False)
+                      Listener(into, on_piece), should_stop)
 
 
 class Elsewhere:
@@ -96,9 +96,9 @@ class Elsewhere:
         return lane
 
     def answer(self, lane: str, messages: Sequence[dict[str, str]], seed_shift: int,
-               on_piece: Callable[[str, str], None], into: Answer) -> None:
+               on_piece: Callable[[str, str], None], into: Answer, should_stop: Callable[[], bool]) -> None:
         """Stream an answer."""
         from studio.chats import client
 
         client.stream(self.address, body(lane, messages, self.sampling, seed_shift), Listener(into, on_piece),
-                      lambda: False)
+                      should_stop)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
 from studio.cli.terminal.commands import COMMANDS, OFF, Said, understood
@@ -10,7 +13,7 @@ from studio.cli.terminal.dialogue import Answer, Dialogue, Turn
 from studio.cli.terminal.saved import save
 from studio.cli.terminal.screen import Screen
 from studio.cli.voice import Voice
-from studio.errors import StudioError
+from studio.errors import StopAsked, StudioError
 
 
 class Speaker(Protocol):
@@ -23,8 +26,8 @@ class Speaker(Protocol):
         """Make a lane ready to answer; its name as it is to be shown. Raises StudioError when that cannot be."""
 
     def answer(self, lane: str, messages: Sequence[dict[str, str]], seed_shift: int,
-               on_piece: Callable[[str, str], None], into: Answer) -> None:
-        """Fill `into` while telling each piece (kind, text). Raises StudioError; Ctrl-C may cut it off anywhere."""
+               on_piece: Callable[[str, str], None], into: Answer, should_stop: Callable[[], bool]) -> None:
+        """Fill `into` while telling each piece (kind, text). Raises StopAsked soon after `should_stop`, StudioError."""
 
 
 class Session:
@@ -49,9 +52,17 @@ class Session:
                 if said is not None and not self.heard(said):
                     break
             except StudioError as error:
-                self.voice.error(error)
-                self.exit_code = 0 if self.interactive else max(self.exit_code, error.exit_code)
+                self._tell(error)
+            except KeyboardInterrupt:  # while a model was being loaded
+                if not self.interactive:
+                    raise
+                self.screen.note(self.voice.say("interrupted"))
         return self.exit_code
+
+    def _tell(self, error: StudioError) -> None:
+        self.voice.error(error)
+        if not self.interactive:
+            self.exit_code = max(self.exit_code, error.exit_code)
 
     def heard(self, said: Said) -> bool:
         """Do what a line means; False when it ends the chat."""
@@ -67,44 +78,46 @@ class Session:
 
     def round(self, turn: Turn) -> None:
         """Every lane answers the last question, one after another; at a terminal Ctrl-C ends the round."""
-        before = dict(turn.answers)
+        before, stop = dict(turn.answers), threading.Event()
         turn.answers = {}
         try:
-            for lane in self.dialogue.lanes:
-                self._answer(turn, lane)
-        except KeyboardInterrupt:
-            if not self.interactive:
-                raise
+            with pressed(stop) if self.interactive else nullcontext():
+                for lane in self.dialogue.lanes:
+                    self._answer(turn, lane, stop)
+        except StopAsked:
+            return
         finally:
             turn.answers = turn.answers or before
             self.dialogue.drop_unanswered()
 
-    def _answer(self, turn: Turn, lane: str) -> None:
+    def _answer(self, turn: Turn, lane: str, stop: threading.Event) -> None:
+        """One lane's answer; raises StopAsked, and what went wrong where no other lane is to be heard."""
         answer = Answer(lane)
         if len(self.dialogue.lanes) > 1 and not self.json:
             self.screen.heading(lane)
         try:
-            self.speaker.answer(lane, self.dialogue.messages(lane), self.again, self.screen.piece, answer)
-        except KeyboardInterrupt:
+            self.speaker.answer(lane, self.dialogue.messages(lane), self.again, self.screen.piece, answer, stop.is_set)
+        except StopAsked:
             answer.stopped = True
             raise
         except StudioError as error:
-            self.screen.finished(answer) if answer.text else None
             if len(self.dialogue.lanes) == 1:
                 raise
-            self.voice.error(error)
-            self.exit_code = self.exit_code if self.interactive else max(self.exit_code, error.exit_code)
-            return
+            self._tell(error)
         finally:
             if answer.text or answer.thinking or answer.calls or answer.reason:
                 turn.answers[lane] = answer
-            if answer.stopped:
+                self._show(turn.question, answer)
+            elif answer.stopped:
                 self.screen.finished(answer)
+
+    def _show(self, question: str, answer: Answer) -> None:
+        """The end of an answer, whole or not."""
         for call in answer.calls:
             self.screen.call(str(call.get("name", "")), str(call.get("arguments", "")))
         self.screen.finished(answer)
         if self.json:
-            self.voice.json_line(as_json(turn.question, answer))
+            self.voice.json_line(as_json(question, answer))
 
     def _help(self, _: str) -> None:
         for name in COMMANDS:
@@ -151,8 +164,19 @@ class Session:
                                         lane=names, lanes=names))
 
 
+@contextmanager
+def pressed(stop: threading.Event) -> Iterator[None]:
+    """While entered, Ctrl-C sets the event and does nothing else."""
+    former = signal.signal(signal.SIGINT, lambda number, frame: stop.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
 def as_json(question: str, answer: Answer) -> dict[str, Any]:
     """An answer as `--json` gives it, on one line."""
     return {"question": question, "model": answer.lane, "answer": answer.text, "thinking": answer.thinking,
             "tool_calls": answer.calls, "finish_reason": answer.reason, "tokens": answer.tokens,
+            "stopped": answer.stopped,
             "seconds": round(answer.seconds, 3), "studio": answer.proof}
