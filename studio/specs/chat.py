@@ -1,4 +1,4 @@
-"""How a model is loaded to be talked to, how it is served and how it answers: declared once, for page, flags and server.
+"""How a model is loaded to be talked to, served, and how it answers: declared once, for page, flags and server.
 
 The defaults of answering are those of the OpenAI protocol; a request's body is checked against the same bounds.
 """

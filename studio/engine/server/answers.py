@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio.data.spoken import CALL, THINKING, Listener, Piece
 from studio.engine.server.metrics import Metrics
 from studio.engine.server.protocol import Ask
 from studio.engine.server.registry import Registry, Served
-from studio.engine.server.speech import Listener, Piece
+from studio.engine.server.speech import Calling, Plain, Prompt
 from studio.engine.server.workers import failure
 from studio.errors import StudioError
 
@@ -24,7 +25,7 @@ class Choice:
     """One of the answers to a request, as far as it has been heard."""
 
     index: int
-    listener: Listener
+    listener: Listener | Calling | Plain
     content: list[str] = field(default_factory=list)
     thinking: list[str] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
@@ -40,9 +41,9 @@ class Choice:
     def keep(self, pieces: Iterable[Piece]) -> None:
         """Add what was understood to the whole."""
         for piece in pieces:
-            if piece.kind == "call" and piece.call is not None:
+            if piece.kind == CALL and piece.call is not None:
                 self.calls.append(called(piece.call))
-            elif piece.kind == "thinking":
+            elif piece.kind == THINKING:
                 self.thinking.append(piece.text)
             else:
                 self.content.append(piece.text)
@@ -60,14 +61,17 @@ class Said:
 
 @dataclass
 class Telling:
-    """One request in a worker, until its end or until nobody listens; `messages` are what the worker is asked."""
+    """One request in a worker, until its end or until nobody listens; `message` is what the worker is asked.
+
+    Without the prompt `heard` of a conversation everything that is said is words.
+    """
 
     registry: Registry
     served: Served
     metrics: Metrics
     ask: Ask
     message: Mapping[str, Any]
-    plain: bool = False
+    heard: Prompt | None = None
     choices: dict[int, Choice] = field(default_factory=dict)
     prompt: list[Any] = field(default_factory=list)
 
@@ -115,7 +119,7 @@ class Telling:
 
     def _choice(self, index: int) -> Choice:
         if index not in self.choices:
-            self.choices[index] = Choice(index, Listener.plain() if self.plain else self.served.spoken.listen())
+            self.choices[index] = Choice(index, self.served.spoken.listen(self.heard) if self.heard else Plain())
         return self.choices[index]
 
     # ---- what is said besides ----

@@ -18,7 +18,7 @@ _OPENAI = {
     "model_missing": "model_not_found", "checkpoint_unknown": "model_not_found", "api_key_wrong": "invalid_api_key",
     "prompt_too_long_for_context": "context_length_exceeded", "queue_full": "rate_limit_exceeded"}
 _STATUS = {"lane_unknown": 404, "lane_unknown_near": 404, "model_missing": 404, "checkpoint_unknown": 404,
-           "lane_no_checkpoint": 503, "checkpoint_incomplete": 503, "memory_short": 507}
+           "lane_no_checkpoint": 503, "checkpoint_incomplete": 503, "lane_memory_short": 507, "memory_short": 507}
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _RETRY_SECONDS = {"lane_no_checkpoint": 30, "checkpoint_incomplete": 3}
 

@@ -19,14 +19,14 @@ _THINKING = ("reasoning_content", "reasoning", "thinking")
 
 
 @dataclass(frozen=True)
-class ToolChoice:
+class _Choice:
     """Which tools may or must be called: `must` with a `name` where one is named."""
 
     must: bool = False
     name: str = ""
 
 
-def talk(said: Mapping[str, Any]) -> tuple[Talk, ToolChoice]:
+def talk(said: Mapping[str, Any]) -> Talk:
     """The conversation of a request and what it wants of tools; raises Refusal with the place of what is wrong."""
     given = said.get("messages")
     if given is None:
@@ -43,7 +43,7 @@ def talk(said: Mapping[str, Any]) -> tuple[Talk, ToolChoice]:
         tools = ()
     elif choice.name:
         tools = tuple(one for one in tools if one["function"]["name"] == choice.name)
-    return Talk(tuple(found), tools, continues, wanted(said, "chat_template_kwargs", dict, None)), choice
+    return Talk(tuple(found), tools, continues, choice.must, wanted(said, "chat_template_kwargs", dict, None))
 
 
 def _message(said: Any, place: str) -> Message:
@@ -135,17 +135,17 @@ def _tool(said: Any, place: str) -> dict[str, Any]:
     return {"type": "function", "function": kept}
 
 
-def _choice(said: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> ToolChoice:
+def _choice(said: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> _Choice:
     value = said.get("tool_choice", said.get("function_call"))
     if value in (None, "auto", "none"):
-        return ToolChoice()
+        return _Choice()
     if not tools:
         raise Refusal("tool_choice_empty", 400, "tool_choice")
     if value == "required":
-        return ToolChoice(True)
+        return _Choice(True)
     function = value.get("function", value) if isinstance(value, Mapping) else None
     name = function.get("name") if isinstance(function, Mapping) else None
     known = [one["function"]["name"] for one in tools]
     if name not in known:
         raise Refusal("tool_choice_unknown", 400, "tool_choice", value=value if name is None else name, known=known)
-    return ToolChoice(True, str(name))
+    return _Choice(True, str(name))

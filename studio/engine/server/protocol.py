@@ -5,6 +5,7 @@ The bounds are those of `specs/chat`. Keys of OpenAI's that change nothing here 
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import orjson
 
 from studio.args.fields import Argument, Kind
-from studio.args.problems import of_bounds, unknown_key
+from studio.args.problems import of_bounds
 from studio.engine.server.errors import OutOfBounds, Refusal
 from studio.errors import Problem
 from studio.specs.chat import ASKED, SAMPLING
@@ -94,8 +95,8 @@ def _refuse_unknown(said: Mapping[str, Any], own: frozenset[str]) -> None:
     known = own | _COMMON | _HARMLESS | ASKED.keys()
     for name in said:
         if name not in known:
-            problem = unknown_key(name, dict.fromkeys(known), {})  # type: ignore[misc]
-            raise Refusal("body_key_unknown", 400, name, name=name, nearest=problem.values["nearest"] or "model")
+            near = difflib.get_close_matches(name, sorted(known), 1, 0.3)
+            raise Refusal("body_key_unknown", 400, name, name=name, nearest=near[0] if near else "model")
 
 
 def model_name(said: Mapping[str, Any]) -> str:

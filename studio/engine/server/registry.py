@@ -170,7 +170,7 @@ class Registry:
         return Served(name, lane, base, adapter, self.spoken(lane))
 
     async def load(self, name: str, force: bool = False) -> Served:
-        """Load a lane however long it takes; raises Refusal memory_short when there is no room, unless forced."""
+        """Load a lane however long it takes; raises Refusal lane_memory_short when there is no room, unless forced."""
         lane = self.lane(name)
         base = await self._based(lane, None, force)
         return Served(name, lane, base, await self._adapter(base, lane), self.spoken(lane))
@@ -204,7 +204,7 @@ class Registry:
             cost = await asyncio.to_thread(lanes.estimate, lane, self.settings.quantization_bit,
                                            self.settings.compute_type)
             if not cost.fits and not force:
-                raise Refusal("memory_short", 507, "model", name=lane.name, needed=round(cost.bytes / 1e9, 1),
+                raise Refusal("lane_memory_short", 507, "model", name=lane.name, needed=round(cost.bytes / 1e9, 1),
                               free=round((cost.available_bytes or 0) / 1e9, 1))
             worker = Worker(self._config(lane))
             await worker.start()
@@ -262,7 +262,7 @@ class Registry:
             self.bases[base.folder].adapters[""].replaced = True
 
     def _leave_if_old(self, base: Base, adapter: Adapter) -> None:
-        if adapter.is_old and adapter.answers == 0 and base.adapters.pop(adapter.key, None):
+        if adapter.is_old and adapter.answers == 0 and base.adapters.pop(adapter.key, None) is not None:
             base.worker.unload(adapter.key)
 
     @contextlib.contextmanager

@@ -14,6 +14,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from studio.data.spoken import CALL, THINKING
 from studio.engine.server import messages, protocol, replies
 from studio.engine.server.answers import Choice, Said, Telling, seed
 from studio.engine.server.errors import Refusal
@@ -32,12 +33,12 @@ async def chat(request: Request, server: Server) -> Response:
     """Answer a conversation."""
     said = protocol.parse(await replies.body(request))
     ask = protocol.common(said, CHAT_KEYS)
-    talk, choice = messages.talk(said)
+    talk = messages.talk(said)
     ask = replace(ask, logprobs=_logprobs(said), grammar=protocol.grammar(said))
 
     async def begin() -> _Chat:
         served = await server.registry.served(ask.model)
-        telling = await begun(server, served, ask, talk, choice)
+        telling = await begun(server, served, ask, talk)
         return _Chat(served, telling, ask)
 
     if ask.stream:
@@ -53,12 +54,15 @@ def _logprobs(said: Mapping[str, Any]) -> int | None:
     return (top or 0) if wanted else None
 
 
-async def begun(server: Server, served: Served, ask: Ask, talk: Talk, choice: messages.ToolChoice) -> Telling:
+async def begun(server: Server, served: Served, ask: Ask, talk: Talk) -> Telling:
     """The request as the worker is asked: the prompt in ids, its length checked, a seed that is known."""
     size = sum(len(message.content) for message in talk.messages)
     spoken = served.spoken
-    ids = spoken.prompt(talk) if size < _LONG_TEXT else await asyncio.to_thread(spoken.prompt, talk)
-    return Telling(server.registry, served, server.metrics, ask, message_for(served, ask, ids))
+    prompt = spoken.prompt(talk) if size < _LONG_TEXT else await asyncio.to_thread(spoken.prompt, talk)
+    if prompt.forced:
+        ask = replace(ask, grammar=prompt.forced.grammar)
+    message = message_for(served, ask, prompt.ids)
+    return Telling(server.registry, served, server.metrics, ask, message, prompt)
 
 
 def message_for(served: Served, ask: Ask, ids: list[int], least_tokens: int = 1, **more: Any) -> dict[str, Any]:
@@ -161,12 +165,12 @@ def _chunks(head: bytes, talk: _Chat, said: Said) -> list[bytes]:
     logprobs = talk.logprobs(said.entries)
     found = []
     for piece in said.pieces:
-        if piece.kind == "call":
+        if piece.kind == CALL:
             said.choice.keep([piece])
             place = len(said.choice.calls) - 1
             delta: dict[str, Any] = {"tool_calls": [{"index": place, **said.choice.calls[place]}]}
         else:
-            delta = {"reasoning_content" if piece.kind == "thinking" else "content": piece.text}
+            delta = {"reasoning_content" if piece.kind == THINKING else "content": piece.text}
         found.append(_chunk(head, said.choice.index, delta, logprobs))
         logprobs = None
     if logprobs is not None:
@@ -204,9 +208,9 @@ async def plain(request: Request, server: Server) -> Response:
     async def work() -> Response:
         try:
             served = await server.registry.served(ask.model)
-            ids = await asyncio.to_thread(served.spoken.prompt, talk)
-            asked = replace(ask, max_tokens=max(1, (longest or 0) - len(ids)))
-            telling = Telling(server.registry, served, server.metrics, asked, message_for(served, asked, ids))
+            prompt = await asyncio.to_thread(served.spoken.prompt, talk)
+            asked = replace(ask, max_tokens=max(1, (longest or 0) - len(prompt.ids)))
+            telling = await begun(server, served, asked, talk)
             answer = "".join((await telling.whole())[0].content)
         except StudioError as error:
             return replies.refused(error, server.lang)

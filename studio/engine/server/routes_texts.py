@@ -114,7 +114,7 @@ async def completions(request: Request, server: Server) -> Response:
         least = 0 if ask.max_tokens == 0 else 1
         wants = echo and ask.logprobs is not None
         tellings = [Telling(server.registry, served, server.metrics, ask,
-                            message_for(served, ask, one, least, prompt_logprobs=wants, skip_special=True), plain=True)
+                            message_for(served, ask, one, least, prompt_logprobs=wants, skip_special=True))
                     for one in ids]
         return _Texts(served, ask, echo, tellings, ids)
 

@@ -3,57 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from studio.data.chat import ChatTokenizer
 from studio.data.jinja import REFUSALS, compiled
+from studio.data.spoken import WORDS, Listener, Piece, Speech
 from studio.data.turns import Manner, manners, mark, marked, schemas, turn_of
 from studio.engine.server.errors import Refusal
 from studio.engine.server.words import Vocabulary
-from studio.errors import InputError
 from studio.sample import Message
 from studio.workspace import Workspace
 
 _PROBE = Message("assistant", "", ({"name": "look", "arguments": {"at": "it"}},))
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Something understood of an answer: `thinking`, `words` or a `call` with its name and arguments."""
-
-    kind: str
-    text: str
-    call: Mapping[str, Any] | None = None
-
-
-class Listener:
-    """Understands one answer while it comes."""
-
-    @classmethod
-    def plain(cls) -> Listener:
-        """One that takes everything for words."""
-        return cls()
-
-    def push(self, text: str) -> list[Piece]:
-        """What is certain now."""
-        return [Piece("words", text)] if text else []
-
-    def flush(self) -> list[Piece]:
-        """What was held back; the answer has ended."""
-        return []
-
-
 @dataclass(frozen=True)
 class Talk:
-    """A conversation as a request brings it: the turns, the tools, and what the template is told besides."""
+    """A conversation as a request brings it: the turns, the tools, and what the template is told besides.
+
+    `must_call` asks for a call of one of the tools.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
     continues: bool = False
+    must_call: bool = False
     kwargs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Forced:
+    """An answer that has to be a call: what it begins with, what may follow, what ends it."""
+
+    opening: str
+    grammar: Mapping[str, Any] | None
+    ending: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model reads, as text and ids."""
+
+    text: str
+    ids: list[int]
+    tools: Sequence[Mapping[str, Any]] = ()
+    forced: Forced | None = None
+
+
+@dataclass
+class Plain:
+    """Hears everything as words."""
+
+    def push(self, text: str) -> list[Piece]:
+        """The text."""
+        return [Piece(WORDS, text)]
+
+    def flush(self) -> list[Piece]:
+        """Nothing: nothing was held back."""
+        return []
+
+
+@dataclass
+class Calling:
+    """Hears an answer that was begun for the model and whose end it could not say."""
+
+    listener: Listener
+    forced: Forced
+    begun: bool = field(default=False)
+
+    def push(self, text: str) -> list[Piece]:
+        """What is certain now."""
+        opening, self.begun = "" if self.begun else self.forced.opening, True
+        return self.listener.push(opening + text)
+
+    def flush(self) -> list[Piece]:
+        """The call, ended as the template ends it."""
+        return [*self.push(self.forced.ending if self.forced.grammar else ""), *self.listener.flush()]
 
 
 class Spoken:
@@ -69,24 +97,37 @@ class Spoken:
         """The template of this name over the folder's tokenizer; raises what `ChatTokenizer.load` raises."""
         return cls(ChatTokenizer.load(folder, template, default_system, workspace), template)
 
-    def prompt(self, talk: Talk) -> list[int]:
-        """The ids of a conversation up to where the answer begins, or goes on.
+    # ---- understanding ----
 
-        Raises Refusal template_refuses with the template's reason, template_no_tools.
-        """
-        return self.chat.encode_text(self.text(talk))
+    @cached_property
+    def speech(self) -> Speech:
+        """How the template spells thinking and calls."""
+        return Speech.of(self.chat)
 
     @property
     def skips_special(self) -> bool:
-        """Whether special tokens are left out of the text that is heard."""
-        return True
+        """Whether special tokens can be left out of the text that is heard."""
+        return not self.speech.needs_special
 
-    def listen(self) -> Listener:
+    def listen(self, prompt: Prompt) -> Listener | Calling:
         """A listener to one answer."""
-        return Listener()
+        forced = prompt.forced
+        listener = self.speech.listen(prompt.text.removesuffix(forced.opening) if forced else prompt.text,
+                                      prompt.tools)
+        return Calling(listener, forced) if forced else listener
 
-    def text(self, talk: Talk) -> str:
-        """The rendered conversation; see `prompt`."""
+    # ---- speaking ----
+
+    def prompt(self, talk: Talk) -> Prompt:
+        """A conversation up to where the answer begins, or goes on.
+
+        Raises Refusal template_refuses with the template's reason, template_no_system_message, template_without_tools.
+        """
+        forced = self._forced(talk.tools) if talk.must_call else None
+        text = self._text(talk) + (forced.opening if forced else "")
+        return Prompt(text, self.chat.encode_text(text), talk.tools, forced)
+
+    def _text(self, talk: Talk) -> str:
         manner = self._manner(talk)
         turns = [turn_of(one, manner) for one in talk.messages]
         if self.chat.default_system and turns[0]["role"] != "system":
@@ -132,8 +173,32 @@ class Spoken:
                      {"role": "assistant", "content": "!"}]
             try:
                 text = self._render(turns, schemas([tool]), False, Talk(()))
-            except (*REFUSALS, InputError):
+            except REFUSALS:
                 continue
             if all(mark(one) in text for one in ("tool", "1.0.name", "result")):
                 return manner
         return None
+
+    def _forced(self, tools: Sequence[Mapping[str, Any]]) -> Forced:
+        """How a call of one of the tools is begun, so that the model cannot but make it."""
+        calls = self.speech.calls
+        if calls is None:
+            raise Refusal("template_without_tools", 400, "tool_choice", template=self.template)
+        functions = [one["function"] for one in tools]
+        ending = calls.ending + calls.closing
+        if calls.kind == "object":
+            bodies = [_body(one, calls.keys) for one in functions]
+            schema = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
+            return Forced(calls.opening, {"type": "schema", "schema": schema}, ending)
+        if calls.kind == "named" and len(functions) == 1:
+            schema = functions[0]["parameters"]
+            return Forced(f"{calls.opening}{functions[0]['name']}{calls.first}",
+                          {"type": "schema", "schema": schema}, ending)
+        name = functions[0]["name"] if len(functions) == 1 else ""
+        return Forced(calls.opening + name, None, ending)
+
+
+def _body(function: Mapping[str, Any], keys: tuple[str, str]) -> dict[str, Any]:
+    """The schema of a call written as an object."""
+    return {"type": "object", "required": list(keys), "additionalProperties": False,
+            "properties": {keys[0]: {"const": function["name"]}, keys[1]: function["parameters"]}}
