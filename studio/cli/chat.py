@@ -93,13 +93,13 @@ def checked_sampling(draft: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of answering by their own names; raises SpecError with every problem."""
     from pydantic import ValidationError
 
-    from studio.args.problems import not_numbers, of_validation
+    from studio.args.problems import not_numbers, of_choices, of_validation
     from studio.specs.chat import ASKED, SAMPLING, SamplingArguments
 
     values = {ASKED[name].name: value for name, value in draft.items()}
     problems = list(not_numbers(values, SAMPLING))
     try:
-        SamplingArguments(**values)
+        problems += of_choices(SamplingArguments(**values), SAMPLING)
     except ValidationError as error:
         problems += of_validation(error, SAMPLING)
     if problems:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -128,7 +128,7 @@ class _Stop:
         self.asked.set()
 
     def _wait_for_parent(self) -> None:
-        while sys.stdin.buffer.read(4096):
+        while os.read(0, 4096):  # past Python's own buffer, whose lock a thread must not hold at the end
             pass
         self.loop.call_soon_threadsafe(self.ask)
 
