@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from studio.chats.lanes import Lane
 
 PORT = 8000
+BASE = "base"
 KEYS = "STUDIO_API_KEYS"
 _ORIGIN = re.compile(r"https?://[^/\s?#]+|\*")
 _KEY = re.compile(r"[!-~]+")
@@ -35,16 +36,16 @@ def work(call: Call) -> int:
     config, lanes = checked(call, workspace)
     to = voice.aside if call.has("json") else voice.out
     _tell_memory(voice, to, lanes, config)
-    keys = keys_of(call)
+    keys, served = keys_of(call), [*map(shown, config["models"]), BASE]
     with Front(config, keys) as front:
         url = front.listening()
         if url is None:
             return 0
         if call.has("json"):
-            voice.json_line({"url": f"{url}/v1", "models": [one.name for one in lanes], "pid": os.getpid()})
+            voice.json_line({"url": f"{url}/v1", "models": served, "pid": os.getpid()})
         else:
             to(voice.say("serve.listening", url=f"{url}/v1", docs=f"{url}/docs"))
-            to(voice.say("serve.call", command=example(url, lanes[0].name, bool(keys))))
+            to(voice.say("serve.call", command=example(url, served[0], bool(keys))))
             if keys:
                 to(voice.say("serve.with_key"))
         return front.wait(lambda: voice.aside(voice.say("serve.ending")))
@@ -67,6 +68,8 @@ def checked(call: Call, workspace: Workspace) -> tuple[dict[str, Any], list[Lane
         given = [spec.model_name_or_path, *spec.adapter_name_or_path]
         named = [*(given if not names or "model_name_or_path" in draft else given[1:]), *names]
         lanes = found_lanes(named, workspace, errors)
+        if not errors and not names and _stands_below(lanes[0], lanes[1:]):
+            named = named[1:]
     except StudioError as error:
         errors.append(error)
     if errors or spec is None:
@@ -79,6 +82,11 @@ def checked(call: Call, workspace: Workspace) -> tuple[dict[str, Any], list[Lane
            if name not in ("model_name_or_path", "adapter_name_or_path")}
     return {**own, "root": str(workspace.root), "lang": call.lang, "host": host, "port": port, "models": named,
             "open": False, "attached": True, "cors": call.options.get("cors", [])}, lanes
+
+
+def _stands_below(model: Lane, others: list[Lane]) -> bool:
+    """Whether a recipe's model is served as `base` anyway, since everything else is put on it."""
+    return bool(others) and all(one.adapter is not None and one.base == model.base for one in others)
 
 
 def declared() -> Mapping[str, Argument]:

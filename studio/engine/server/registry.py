@@ -142,6 +142,8 @@ class Registry:
         """The name as it is listed; a checkpoint of a run that is served is served, too."""
         if name in self.listed or name == lanes.BASE:
             return name
+        if self.base is not None and name in (self.base.base_name, Path(self.base.base_name).name):
+            return lanes.BASE
         run, _, step = name.rpartition("/")
         if run in self.listed and self.listed[run].run == run and step.startswith("step-"):
             return name
@@ -153,8 +155,14 @@ class Registry:
         raise Refusal("lane_unserved", 404, "model", name=name, known=near or names[:8])
 
     def names(self) -> list[str]:
-        """Every name that a closed server answers to."""
-        return list(dict.fromkeys([*self.listed, *([lanes.BASE] if self.base else [])]))
+        """Every name that a closed server answers to; folders by their last part where that says enough."""
+        listed = [self._short(name) for name in self.listed]
+        return list(dict.fromkeys([*listed, *([lanes.BASE] if self.base else [])]))
+
+    def _short(self, name: str) -> str:
+        last = Path(name).name
+        alike = [one for one in self.listed if Path(one).name == last]
+        return last if Path(name).is_absolute() and len(alike) == 1 and last != lanes.BASE else name
 
     # ---- loading ----
 
