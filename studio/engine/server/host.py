@@ -96,21 +96,21 @@ def main(argv: list[str]) -> int:
     if config.cpu_threads:
         os.environ["OMP_NUM_THREADS"] = str(config.cpu_threads)
     try:
-        from studio.engine.server.model import Model
+        from studio.engine.server.model import Model, without_gradients
 
-        model = Model.load(config, wire.say)
+        with without_gradients():
+            model = Model.load(config, wire.say)
+            wire.say({"ready": model.ready})
+            _work(model, inbox, wire)
+        return 0
     except StudioError as error:
         wire.say({"failed": {"code": error.code, "values": error.values}})
-        return 1
     except (MemoryError, RuntimeError, OSError) as error:
         from studio.engine.__main__ import diagnose
 
         failed = diagnose(error)
         wire.say({"failed": {"code": failed.code, "values": failed.values}})
-        return 1
-    wire.say({"ready": model.ready})
-    _work(model, inbox, wire)
-    return 0
+    return 1
 
 
 def _work(model: Any, inbox: Inbox, wire: Wire) -> None:

@@ -15,7 +15,7 @@ import torch
 from studio.data import model as model_files
 from studio.data.tokenizer_files import TokenizerFiles
 from studio.engine import loading, numerics
-from studio.engine.server import batch, checks
+from studio.engine.server import batch, checks, narrow
 from studio.engine.server.alone import Piece
 from studio.engine.server.checkpoints import Checkpoints
 from studio.engine.server.kept import KeptTexts
@@ -57,6 +57,7 @@ class Model:
                                 compute_type="bf16" if numbers.compute == torch.bfloat16 else config.compute_type)
         network = loading.load_model(wanted, numbers).eval()
         context = min(filter(None, (config.context, facts.context)), default=0)
+        narrow.install(network)
         current = Pass()
         runner = batch.runner(network, current, numbers.compute)
         kept = KeptTexts(_KEPT_BYTES if config.cache_bytes is None else config.cache_bytes)
@@ -133,6 +134,11 @@ class Model:
             return self.runner.run([Piece(slot, ids, 1)]).clone()
         finally:
             self.runner.close(slot)
+
+
+def without_gradients() -> Any:
+    """Within, this thread computes without gradients; what it makes there can be changed in place only there."""
+    return torch.inference_mode()
 
 
 class _Hash:

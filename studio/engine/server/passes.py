@@ -40,16 +40,25 @@ class Pass:
     spans: tuple[Span, ...] = ()
     kept: tuple[Span, ...] = ()
     masks: dict[Any, Tensor] = field(default_factory=dict)
+    known: dict[Any, tuple[Span, ...]] = field(default_factory=dict)
 
     def begin(self, lanes: Sequence[str], counts: Sequence[int], kept: Sequence[int]) -> None:
         """Say whose tokens come, in this order: `counts` of them, of which `kept` are wanted at the end."""
         self.tokens = sum(counts)
         self.spans, self.kept = _spans(lanes, counts), _spans(lanes, kept)
         self.masks.clear()
+        self.known.clear()
 
     def of(self, tokens: int) -> tuple[Span, ...]:
         """The owners of the tokens that a layer was given."""
         return self.spans if tokens == self.tokens else self.kept
+
+    def among(self, tokens: int, lanes: tuple[str, ...]) -> tuple[Span, ...]:
+        """Those of the owners that are among some checkpoints."""
+        key = (tokens, lanes)
+        if key not in self.known:
+            self.known[key] = tuple(span for span in self.of(tokens) if span.lane in lanes)
+        return self.known[key]
 
 
 def _spans(lanes: Sequence[str], counts: Sequence[int]) -> tuple[Span, ...]:
@@ -91,6 +100,7 @@ class Many(nn.Module):
         self.shares: dict[str, Share] = {}
         self.instead: dict[str, nn.Module] = {}
         self._stack: tuple[tuple[str, ...], Tensor, Tensor] | None = None
+        self._lanes: tuple[str, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -104,13 +114,13 @@ class Many(nn.Module):
             self.shares[lane] = share
         if instead is not None:
             self.instead[lane] = instead
-        self._stack = None
+        self._stack, self._lanes = None, tuple(self.shares)
 
     def remove(self, lane: str) -> None:
         """Forget a checkpoint."""
         self.shares.pop(lane, None)
         self.instead.pop(lane, None)
-        self._stack = None
+        self._stack, self._lanes = None, tuple(self.shares)
 
     @property
     def empty(self) -> bool:
@@ -119,13 +129,14 @@ class Many(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(1, tokens, …)` of any owners."""
-        spans = self.current.of(x.shape[1])
-        if self.instead and any(span.lane in self.instead for span in spans):
-            if len(spans) == 1:
-                return self.instead[spans[0].lane](x)
-            return torch.cat([self._one(x[:, span.start:span.end], span.lane) for span in spans], 1)
+        if self.instead:
+            spans = self.current.of(x.shape[1])
+            if any(span.lane in self.instead for span in spans):
+                if len(spans) == 1:
+                    return self.instead[spans[0].lane](x)
+                return torch.cat([self._one(x[:, span.start:span.end], span.lane) for span in spans], 1)
         out = self.base(x)
-        mine = tuple(span for span in spans if span.lane in self.shares)
+        mine = self.current.among(x.shape[1], self._lanes)
         if mine:
             self._add(x.view(-1, x.shape[-1]), out.view(-1, out.shape[-1]), mine)
         return out
