@@ -31,6 +31,7 @@ class Choice:
     calls: list[dict[str, Any]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     done: Mapping[str, Any] | None = None
+    tokens: int = 0
 
     @property
     def reason(self) -> str:
@@ -88,6 +89,7 @@ class Telling:
                     if said:
                         yield said
             finally:
+                self.metrics.left(answer.left, sum(one.tokens for one in self.choices.values() if one.done is None))
                 self.served.worker.leave(answer)
 
     async def whole(self) -> list[Choice]:
@@ -103,6 +105,7 @@ class Telling:
         for event in events:
             if isinstance(event, list):
                 choice = self._choice(event[1])
+                choice.tokens += 1
                 pieces = choice.listener.push(event[3]) if event[3] else []
                 if pieces or self.ask.logprobs is not None:
                     found.append(Said(choice, pieces, [event]))

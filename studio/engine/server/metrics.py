@@ -61,6 +61,12 @@ class Metrics:
         if done.get("first_token_seconds") is not None:
             self.first_token.add(float(done["first_token_seconds"]))
 
+    def left(self, answers: int, tokens: int) -> None:
+        """Answers that nobody wanted to hear to their end, after so many tokens."""
+        if answers > 0:
+            self.endings["cancelled"] += answers
+            self.tokens["completion"] += tokens
+
     def text(self, workers: Mapping[str, Mapping[str, Any]]) -> str:
         """Everything in Prometheus's form; `workers` are the figures of each base model now."""
         lines = ["# TYPE studio_requests_total counter"]

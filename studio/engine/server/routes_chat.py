@@ -190,8 +190,8 @@ def _chunk(head: bytes, index: int, delta: dict[str, Any], logprobs: dict[str, A
 async def plain(request: Request, server: Server) -> Response:
     """`{"prompt", "history", "max_length", "top_p", "temperature"}` → `{"response", "history", "status", "time"}`."""
     said = protocol.parse(await replies.body(request))
-    prompt = protocol.wanted(said, "prompt", str, "")
-    if not prompt:
+    question = protocol.wanted(said, "prompt", str, "")
+    if not question:
         raise Refusal("body_needs", 400, "prompt", name="prompt")
     history = protocol.wanted(said, "history", list, [])
     if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
@@ -201,9 +201,9 @@ async def plain(request: Request, server: Server) -> Response:
     longest = protocol.whole(said, "max_length", 2048, 1, 1_048_576)
     ask = protocol.common({"model": name, "temperature": said.get("temperature", 0.95),
                            "top_p": said.get("top_p", 0.7)}, CHAT_KEYS)
-    turns = [message for question, answer in history
-             for message in (Message("user", question), Message("assistant", answer))]
-    talk = Talk((*turns, Message("user", prompt)))
+    turns = [message for one, reply in history
+             for message in (Message("user", one), Message("assistant", reply))]
+    talk = Talk((*turns, Message("user", question)))
 
     async def work() -> Response:
         try:
@@ -214,7 +214,7 @@ async def plain(request: Request, server: Server) -> Response:
             answer = "".join((await telling.whole())[0].content)
         except StudioError as error:
             return replies.refused(error, server.lang)
-        return replies.Json({"response": answer, "history": [*history, [prompt, answer]], "status": 200,
+        return replies.Json({"response": answer, "history": [*history, [question, answer]], "status": 200,
                              "time": datetime.now().strftime("%Y-%m-%d %H:%M:%S")})
 
     return replies.Later(work())

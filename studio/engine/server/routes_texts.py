@@ -113,8 +113,10 @@ async def completions(request: Request, server: Server) -> Response:
         ids = [row_ids(served, one) for one in given]
         least = 0 if ask.max_tokens == 0 else 1
         wants = echo and ask.logprobs is not None
-        tellings = [Telling(server.registry, served, server.metrics, ask,
-                            message_for(served, ask, one, least, prompt_logprobs=wants, skip_special=True))
+        more: dict[str, Any] = {"prompt_logprobs": wants, "skip_special": True}
+        if wants and ask.max_tokens == 1:
+            more["end_ids"] = []  # whoever scores a text counts on one token behind it, whichever that is
+        tellings = [Telling(server.registry, served, server.metrics, ask, message_for(served, ask, one, least, **more))
                     for one in ids]
         return _Texts(served, ask, echo, tellings, ids)
 
