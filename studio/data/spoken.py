@@ -7,15 +7,15 @@ writes around thinking and calls.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from studio.data.calls import Calls, Waiting, after, learned, spaces
+from studio.data.calls import Calls, Waiting, after
 from studio.data.chat import ChatTokenizer
 from studio.data.jinja import REFUSALS
+from studio.data.probes import begun_alike, learned
 from studio.data.turns import CLOSE, mark, turn_of
 from studio.sample import Message
 
@@ -50,7 +50,7 @@ class Speech:
         """What the template of this tokenizer shows when it is rendered with marks."""
         opened, closed = _thinking(chat)
         lead, trail = _around(chat, opened, closed)
-        closed = closed[:len(closed) - _held(closed, lead.strip())]
+        closed = closed[:len(closed) - _held(closed, lead.strip())].rstrip()
         calls = learned(lambda message: _said(chat, message, True)) if chat.takes_tools else None
         ours = [opened, closed, *(calls.literals if calls else ())]
         special = [one.content for one in chat.tokenizer.get_added_tokens_decoder().values() if one.special]
@@ -125,10 +125,10 @@ class Listener:
             found = self._call_at(len(self._text) - len(begun))
             if found is not None:
                 return found
-        lead = self._speech.lead
-        if len(self._text) < len(lead) and lead.startswith(self._text) and not self._ended:
-            raise Waiting
-        self._text = self._text.removeprefix(lead)
+        lead = self._speech.lead.strip() or self._speech.lead
+        text = begun if lead.strip() else self._text
+        if self._may_be(text, lead):
+            self._text = text[len(lead):]
         self._state = self._words
         return []
 
@@ -277,9 +277,9 @@ def _said(chat: ChatTokenizer, message: Message, with_tools: bool = False) -> st
     text = _rendered(chat, [_USER, message], with_tools)
     if prompt is None or text is None:
         return None
-    rest = text[len(os.path.commonprefix([prompt, text])):]
-    last = rest.rfind(CLOSE) + 1
-    return _without_thought(rest[:last + chat.tail(rest[last:])] if last else rest)
+    rest = text[len(begun_alike(prompt, text)):]
+    ends = (rest.find(chat.tokenizer.id_to_token(one), rest.rfind(CLOSE) + 1) for one in chat.eos_ids)
+    return _without_thought(rest[:min((one for one in ends if one >= 0), default=len(rest))])
 
 
 def _without_thought(text: str) -> str:
@@ -300,9 +300,9 @@ def _thinking(chat: ChatTokenizer) -> tuple[str, str]:
     call = Message("assistant", "", ({"name": mark("c"), "arguments": {}},), mark("t"))
     calling = _rendered(chat, [_USER, call], True) or ""
     if mark("t") in calling:  # the way to words and the way to a call may part behind the end of thinking
-        closed = os.path.commonprefix([closed, calling.partition(mark("t"))[2].lstrip()]).strip() or closed
+        closed = begun_alike(closed, calling.partition(mark("t"))[2].lstrip()).strip() or closed
     begun = _rendered(chat, [_USER], False, begins=True) or plain
-    opened = before[len(os.path.commonprefix([begun, before])):].strip()
+    opened = before[len(begun_alike(begun, before)):].strip()
     return (opened, closed) if opened and closed else usual
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from studio.errors import InputError
 
 KINDS = ("json", "schema", "regex", "lark")
 # White space between JSON's signs: as much as an indented answer needs, not as much as a model cares to write.
-_JSON = {"whitespace_pattern": r"[ \t]{0,1}|\n[ \t]{0,40}"}
+_JSON: Any = {"whitespace_pattern": r"[ \t]{0,1}|\n[ \t]{0,40}"}
 _SIGNS = '{}[]":,0123456789'
 
 
@@ -33,37 +32,25 @@ class Grammars:
         self._ends = list(end_ids)
         self._vocabulary = max(vocabulary or 0, tokenizer.get_vocab_size(with_added_tokens=True))
         self._known: dict[tuple[str, tuple[int, ...]], Any] = {}
+        self._read: dict[tuple[int, ...], Any] = {}
 
     def __call__(self, asked: Mapping[str, Any], end_ids: Sequence[int] = ()) -> Grammar:
         """A grammar at its beginning: {"type": "json"}, {"type": "schema", "schema": …}, {"type": "regex", "regex": …}.
 
         Raises InputError grammar_kind, grammar_broken with the reason, grammar_unspellable with what is missing.
         """
-        key = json.dumps(asked, sort_keys=True, default=str), tuple(sorted(end_ids))
+        key = json.dumps(asked, sort_keys=True, default=str), tuple(sorted(end_ids or self._ends))
         if key not in self._known:
             if len(self._known) > 64:
                 self._known.clear()
             self._known[key] = self._matcher(asked, self._signs(key[1]))
         return Grammar(self._known[key].deep_copy())
 
-    def _signs(self, end_ids: Sequence[int]) -> Any:
-        """The vocabulary as llguidance reads it."""
-        own = self._own
-        ends = list(end_ids) or self._ends
-        return own if not ends or set(ends) == set(self._ends) else self._read(ends)
-
-    @cached_property
-    def _own(self) -> Any:
-        return self._read(self._ends)
-
-    def _read(self, ends: Sequence[int]) -> Any:
-        from llguidance import LLTokenizer, TokenizerWrapper
-
-        try:
-            return LLTokenizer(self._tokenizer.to_str(), n_vocab=self._vocabulary, eos_token=list(ends) or None)
-        except ValueError:  # a way of decoding that it does not know: the pieces are told one by one
-            return LLTokenizer(TokenizerWrapper(_Told(self._tokenizer, ends)), n_vocab=self._vocabulary,
-                               eos_token=list(ends) or None)
+    def _signs(self, ends: tuple[int, ...]) -> Any:
+        """The vocabulary as llguidance reads it, with the tokens that end an answer; that takes it a second."""
+        if ends not in self._read:
+            self._read[ends] = _signs(self._tokenizer, self._vocabulary, list(ends))
+        return self._read[ends]
 
     def _matcher(self, asked: Mapping[str, Any], signs: Any) -> Any:
         from llguidance import LLMatcher
@@ -72,7 +59,7 @@ class Grammars:
         try:
             if kind in ("json", "schema"):
                 self._check_spelling(signs)
-                schema = {"type": "object"} if kind == "json" else asked.get("schema")
+                schema: Any = {"type": "object"} if kind == "json" else asked.get("schema")
                 text = LLMatcher.grammar_from_json_schema(schema, defaults=_JSON)
             elif kind == "regex":
                 text = LLMatcher.grammar_from_regex(str(asked.get("regex") or asked.get("pattern") or ""))
@@ -90,15 +77,20 @@ class Grammars:
         return matcher
 
     def _check_spelling(self, signs: Any) -> None:
-        missing = [sign for sign in _SIGNS if sign.encode() not in self._single(signs)]
+        known = {signs.decode_bytes([one]) for one in range(self._tokenizer.get_vocab_size())}
+        missing = [sign for sign in _SIGNS if sign.encode() not in known]
         if missing:
             raise InputError("grammar_unspellable", missing=" ".join(missing))
 
-    def _single(self, signs: Any) -> frozenset[bytes]:
-        if "_one_byte" not in self.__dict__:
-            found = (signs.decode_bytes([one]) for one in range(self._tokenizer.get_vocab_size()))
-            self._one_byte = frozenset(one for one in found if len(one) == 1)
-        return self._one_byte
+
+def _signs(tokenizer: Tokenizer, vocabulary: int, ends: list[int]) -> Any:
+    from llguidance import LLTokenizer, TokenizerWrapper
+
+    try:
+        return LLTokenizer(tokenizer.to_str(), n_vocab=vocabulary, eos_token=ends or None)
+    except ValueError:  # a way of decoding that it does not know: the pieces are told one by one
+        told = TokenizerWrapper(_Told(tokenizer, ends))
+        return LLTokenizer(told, n_vocab=vocabulary, eos_token=ends or None)
 
 
 class Grammar:
