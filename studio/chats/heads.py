@@ -22,8 +22,9 @@ from studio.errors import StudioError
 NAME, SUFFIX = ".heads.sqlite", ".jsonl"
 _VERSION = 1
 _TABLE = """CREATE TABLE IF NOT EXISTS heads (id TEXT PRIMARY KEY, changed INTEGER, bytes INTEGER, title TEXT,
-    first TEXT, lanes TEXT, created REAL, updated REAL, messages INTEGER, votes INTEGER, words TEXT)"""
-_SHOWN = "id, title, first, lanes, created, updated, messages, votes"
+    first TEXT, lanes TEXT, created REAL, updated REAL, messages INTEGER, votes INTEGER, corrections INTEGER,
+    words TEXT)"""
+_SHOWN = "id, title, first, lanes, created, updated, messages, votes, corrections"
 _AROUND = 36
 _BEGINNING = 80
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
@@ -41,6 +42,7 @@ class Head:
     updated: float
     messages: int
     votes: int
+    corrections: int
     found: str = ""
 
 
@@ -62,6 +64,12 @@ class Heads:
         """How many there are."""
         with self._fresh() as base:
             return int(base.execute("SELECT count(*) FROM heads").fetchone()[0])
+
+    def having(self, figure: str) -> list[Head]:
+        """The heads whose `votes` or `corrections` are not 0."""
+        column = {"votes": "votes", "corrections": "corrections"}[figure]
+        with self._fresh() as base:
+            return [_head(row) for row in base.execute(f"SELECT {_SHOWN} FROM heads WHERE {column} ORDER BY id")]
 
     def search(self, words: str, most: int) -> list[Head]:
         """The heads of those that hold every word, the latest first."""
@@ -112,7 +120,7 @@ class Heads:
                 continue
             row = _row(self.folder / f"{id}{SUFFIX}")
             if row is not None:
-                base.execute(f"INSERT OR REPLACE INTO heads VALUES ({', '.join('?' * 11)})", (id, *stamp, *row))
+                base.execute(f"INSERT OR REPLACE INTO heads VALUES ({', '.join('?' * 12)})", (id, *stamp, *row))
 
 
 def folded(text: str) -> str:
@@ -131,8 +139,8 @@ def _stamps(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
         return
 
 
-def _row(path: Path) -> tuple[str, str, str, float, float, int, int, str] | None:
-    """title, first words, lanes, created, updated, messages, votes and all words; None when it is gone."""
+def _row(path: Path) -> tuple[str, str, str, float, float, int, int, int, str] | None:
+    """title, first words, lanes, created, updated, messages, votes, corrections and all words; None when it is gone."""
     try:
         tree = Conversation(path).tree
     except StudioError:
@@ -145,13 +153,14 @@ def _row(path: Path) -> tuple[str, str, str, float, float, int, int, str] | None
             *(part for one in tree.answers.values() for part in (one.content, one.correction or "", one.thinking))]
     first = " ".join(asked[0].content.split())[:_BEGINNING] if asked else ""
     votes = sum(one.vote is not None for one in tree.messages.values())
-    return (tree.title, first, "\n".join(lanes), tree.created, tree.updated, len(asked), votes,
+    mended = sum(one.correction is not None for one in tree.answers.values())
+    return (tree.title, first, "\n".join(lanes), tree.created, tree.updated, len(asked), votes, mended,
             folded("\n".join(filter(None, said))))
 
 
-def _head(row: tuple[str, str, str, str, float, float, int, int]) -> Head:
-    id, title, first, lanes, created, updated, messages, votes = row
-    return Head(id, title, first, tuple(filter(None, lanes.split("\n"))), created, updated, messages, votes)
+def _head(row: tuple[str, str, str, str, float, float, int, int, int]) -> Head:
+    id, title, first, lanes, created, updated, messages, votes, mended = row
+    return Head(id, title, first, tuple(filter(None, lanes.split("\n"))), created, updated, messages, votes, mended)
 
 
 def _around(text: str, word: str) -> str:

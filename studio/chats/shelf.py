@@ -71,6 +71,14 @@ class Shelf:
         """
         return self._heads.search(words, most)
 
+    def voted(self) -> list[Head]:
+        """Those in which blind votes were cast."""
+        return self._heads.having("votes")
+
+    def corrected(self) -> list[Head]:
+        """Those in which answers were corrected."""
+        return self._heads.having("corrections")
+
     def rename(self, id: str, title: str) -> None:
         """Give a conversation another title; raises InputError conversation_unknown."""
         self.open(id).rename(title)

@@ -5,6 +5,7 @@ A talk lives in the page's process and needs no page: a refresh or a second tab 
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from studio.chats.answering import Work
 from studio.chats.conversation import Conversation, slots_of
 from studio.chats.tree import Answer, Message, Token
-from studio.chats.views import Seen
+from studio.chats.views import Seen, places
 from studio.errors import InputError
 
 
@@ -20,7 +21,8 @@ class Talk:
     """What can be done with a conversation; everything returns at once, `look` shows what became of it.
 
     `engine` is an `engine.Engine`. `sampling` holds temperature, top_p, top_k, min_p, max_tokens, seed, stop and the
-    other names of the protocol. An answer that fails says so in its state; nothing is raised for it here.
+    other names of the protocol. A `place` is a column as the page shows it, `A` to `D`. An answer that fails says so in
+    its state; nothing is raised for it here.
     """
 
     def __init__(self, conversation: Conversation, engine: Any) -> None:
@@ -45,13 +47,14 @@ class Talk:
                                  blind=blind)
         return self._ask(text, slots, sampling, system=system, tools=tools, blind=blind)
 
-    def to(self, slot: str, text: str, sampling: Mapping[str, Any] | None = None) -> Message:
+    def to(self, place: str, text: str, sampling: Mapping[str, Any] | None = None) -> Message:
         """Say something to the lane in this column alone; the others do not hear of it.
 
         Raises InputError lane_column for a column without a lane, words_none, answer_going.
         """
-        lane = self._lane_in(slot)
         last = self._last()
+        slot = _slot(last, place)
+        lane = self._lane_in(slot)
         return self._ask(text, {slot: lane}, sampling, system=last.system if last else "",
                          tools=last.tools if last else (), alone=True)
 
@@ -87,17 +90,18 @@ class Talk:
 
     # ---- answering again ----
 
-    def regenerate(self, message: str, slot: str | None = None, sampling: Mapping[str, Any] | None = None) -> None:
+    def regenerate(self, message: str, place: str | None = None, sampling: Mapping[str, Any] | None = None) -> None:
         """Have a message answered once more, by all its lanes or one; the earlier answers stay as variants.
 
-        A seed that was given before is moved on, else the same words would come. Raises InputError answer_going.
+        Unless other sampling is given, the seed of before is moved on, else the same words would come. Raises
+        InputError answer_going.
         """
         asked = self.conversation.message(message)
-        for one in [slot] if slot else sorted(asked.slots):
+        for one in [_slot(asked, place)] if place else sorted(asked.slots):
             before = self.conversation.tree.picked(asked, one)
-            chosen = dict(sampling if sampling is not None else before.sampling if before else {})
-            if before and chosen.get("seed") is not None and chosen == before.sampling:
-                chosen["seed"] = int(chosen["seed"]) + 1
+            chosen = seeded(sampling if sampling is not None else before.sampling if before else {})
+            if before and chosen == before.sampling:
+                chosen["seed"] += 1
             self._refuse_going(one)
             self._start(asked, one, chosen)
 
@@ -140,8 +144,9 @@ class Talk:
         """What changed after version `since`; cheap enough for five looks a second."""
         return self.conversation.look(since)
 
-    def stop(self, slot: str | None = None) -> None:
+    def stop(self, place: str | None = None) -> None:
         """Have the lane in this column stop talking, or all of them; what they said stays."""
+        slot = _slot(self._last(), place) if place else None
         with self._guard:
             for one, event in self._stops.items():
                 if slot in (None, one):
@@ -171,7 +176,7 @@ class Talk:
         self.conversation.refresh()
         place = parent if moved else self.conversation.tree.head
         message = self.conversation.ask(text, slots, parent=place, **about)
-        chosen = sampling if sampling is not None else self.conversation.settings.get("sampling") or {}
+        chosen = seeded(sampling if sampling is not None else self.conversation.settings.get("sampling") or {})
         for slot in sorted(slots):
             self._start(message, slot, chosen)
         return message
@@ -205,6 +210,18 @@ class Talk:
         if slot not in lanes:
             raise InputError("lane_column", value=slot)
         return lanes[slot]
+
+
+def _slot(message: Message | None, place: str) -> str:
+    """The slot of the lane that is shown in a place; another one while a blind round hides names."""
+    return dict(places(message)).get(place, place) if message is not None else place
+
+
+def seeded(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    """The sampling with a seed, which all lanes of a message share: a drawn one where none is given."""
+    said = {name: value for name, value in sampling.items() if name != "answer_seed"}
+    given = sampling.get("seed") if sampling.get("seed") is not None else sampling.get("answer_seed")
+    return {**said, "seed": secrets.randbits(31) if given is None else int(given)}
 
 
 def _with_choice(tokens: Sequence[Token], place: int, id: int) -> tuple[list[Token], Token]:

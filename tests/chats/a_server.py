@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
             text = self.server_of.texts[id]
             logprobs = {"content": [{"token": text, "id": id, "logprob": None, "top_logprobs": []}]}
             self._event({"choices": [{"index": 0, "delta": {"content": text}, "logprobs": logprobs}]})
-        said = "on." if kept else f"{model} heard {last}" + (f" {seed}" if seed is not None else "")
+        said = "on." if kept else f"{model} heard {last}" + (f" {seed}" if seed < 1000 else "")
         words = [f"word{n} " for n in range(2000)] if model.startswith("slow") else said.split(" ")
         self._event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]})
         if model == "thinks":
