@@ -28,11 +28,11 @@ class Front:
     time ends it at once. When this program is killed its end of the pipe closes, and the server ends too.
     """
 
-    def __init__(self, config: Mapping[str, Any], keys: Sequence[str]) -> None:
+    def __init__(self, config: Mapping[str, Any], keys: Sequence[str], on_ending: Callable[[], None]) -> None:
         self._config = dict(config)
         self._keys = list(keys)
         self._asked = 0
-        self._tell: Callable[[], None] = lambda: None
+        self._tell = on_ending
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Front:
@@ -63,16 +63,27 @@ class Front:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def listening(self) -> str | None:
-        """Its address, once it listens; None when it was asked to end before.
+        """Its address, once it listens; None when it was asked to end before. Raises what `_heard` raises."""
+        said = self._heard("listening")
+        return None if said is None else str(said["url"])
 
-        Raises the StudioError that it tells of, or WorkError server_ended.
+    def loaded(self) -> bool:
+        """Once everything is in memory, True; False when it was asked to end before. Raises what `_heard` raises."""
+        if self._heard("loaded") is None:
+            return False
+        threading.Thread(target=_drain, args=(self.process.stdout,), daemon=True).start()
+        return True
+
+    def _heard(self, name: str) -> Any:
+        """What the server says under this name; None when it was asked to end before it said so.
+
+        Raises the StudioError that the server tells of, or WorkError server_ended.
         """
         assert self.process.stdout is not None
         for line in self.process.stdout:
             said = _object(line)
-            if isinstance(said.get("listening"), dict):
-                threading.Thread(target=_drain, args=(self.process.stdout,), daemon=True).start()
-                return str(said["listening"]["url"])
+            if name in said:
+                return said[name]
             if isinstance(said.get("failed"), dict):
                 self.process.wait()
                 raise _told(said["failed"])
@@ -81,9 +92,8 @@ class Front:
             return None
         raise WorkError("server_ended", reason=code)
 
-    def wait(self, on_ending: Callable[[], None]) -> int:
-        """Until the server ends: 0 when it was asked to, else 1."""
-        self._tell = on_ending
+    def wait(self) -> int:
+        """Until the server ends: 0 when it was asked to; raises WorkError server_gone when it was not."""
         code = self.process.wait()
         if self._asked:
             return 0

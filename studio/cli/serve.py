@@ -13,7 +13,7 @@ from studio.cli.addresses import HOST, free_port, port_of, refuse_busy
 from studio.cli.models import found_lanes, needed, recipe_of, sorted_words
 from studio.cli.voice import Voice, size
 from studio.cli.words import Call, Option, Refused, Verb
-from studio.errors import InputError, StudioError
+from studio.errors import InputError, SpecError, StudioError
 from studio.hosts import is_loopback
 from studio.workspace import Workspace
 
@@ -37,18 +37,20 @@ def work(call: Call) -> int:
     to = voice.aside if call.has("json") else voice.out
     _tell_memory(voice, to, lanes, config)
     keys, served = keys_of(call), [*map(shown, config["models"]), BASE]
-    with Front(config, keys) as front:
+    with Front(config, keys, lambda: voice.aside(voice.say("serve.ending"))) as front:
         url = front.listening()
         if url is None:
             return 0
+        to(voice.say("serve.listening", url=f"{url}/v1", docs=f"{url}/docs"))
+        if not front.loaded():
+            return 0
+        to(voice.say("serve.loaded", names=voice.say("chat.names_between").join(served)))
+        to(voice.say("serve.call", command=example(url, served[0], bool(keys))))
+        if keys:
+            to(voice.say("serve.with_key"))
         if call.has("json"):
             voice.json_line({"url": f"{url}/v1", "models": served, "pid": os.getpid()})
-        else:
-            to(voice.say("serve.listening", url=f"{url}/v1", docs=f"{url}/docs"))
-            to(voice.say("serve.call", command=example(url, served[0], bool(keys))))
-            if keys:
-                to(voice.say("serve.with_key"))
-        return front.wait(lambda: voice.aside(voice.say("serve.ending")))
+        return front.wait()
 
 
 def checked(call: Call, workspace: Workspace) -> tuple[dict[str, Any], list[Lane]]:
@@ -62,18 +64,18 @@ def checked(call: Call, workspace: Workspace) -> tuple[dict[str, Any], list[Lane
         draft["backend"] = call.options["backend"]
     host, port = _address(call, errors)
     errors += _bad_cors(call) + _bad_keys(call, host)
-    spec, lanes = None, []
+    spec, named = None, names
     try:
         spec = check(draft)
         given = [spec.model_name_or_path, *spec.adapter_name_or_path]
         named = [*(given if not names or "model_name_or_path" in draft else given[1:]), *names]
-        lanes = found_lanes(named, workspace, errors)
-        if not errors and not names and _stands_below(lanes[0], lanes[1:]):
-            named = named[1:]
-    except StudioError as error:
+    except SpecError as error:
         errors.append(error)
+    lanes = found_lanes(named, workspace, errors)
     if errors or spec is None:
         raise errors[0] if len(errors) == 1 else Refused(errors)
+    if not names and _stands_below(lanes[0], lanes[1:]):
+        named = named[1:]
     if "port" in call.options:
         refuse_busy(host, port, chosen=True)
     else:

@@ -90,6 +90,7 @@ class Registry:
         self._loading: dict[Path, asyncio.Lock] = {}
         self._ticking: asyncio.Task[None] | None = None
         self.closing = False
+        self.beginning = bool(settings.models)  # what is listed is not all in memory yet
 
     # ---- names ----
 
@@ -322,10 +323,23 @@ class Registry:
 
     async def load_listed(self) -> None:
         """Load everything that is listed, base after base; raises the first error."""
+        self.beginning = True
         for name, lane in self.listed.items():
             base = await self._begin(lane)
             base.wanted = not base.worker.ready.done()
             await self.load(name)
+        self.beginning = False
+
+    def refuse_beginning(self) -> None:
+        """Whoever asks what is served hears it once it is: a list is taken for what answers now.
+
+        Raises Refusal model_loading (503).
+        """
+        waiting = next((base for base in self.bases.values() if base.wanted), None)
+        if self.beginning or waiting is not None:
+            seconds = self._seconds_left(waiting) if waiting is not None else 1
+            name = waiting.lane.name if waiting is not None else next(iter(self.listed))
+            raise Refusal("model_loading", 503, "model", seconds, name=name)
 
     async def _tick(self) -> None:
         while True:

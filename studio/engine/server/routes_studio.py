@@ -23,7 +23,8 @@ STARTED = int(time.time())
 
 
 async def models(request: Request, server: Server) -> Response:
-    """Every name that is answered to."""
+    """Every name that is answered to; 503 until what is listed can answer."""
+    server.registry.refuse_beginning()
     names = await _names(server)
     return replies.Json({"object": "list", "data": [_model(server, name) for name in names]})
 
