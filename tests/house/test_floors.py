@@ -11,7 +11,7 @@ from tests.house.source import STUDIO, Module, modules, place
 
 FLOORS = (
     {"__init__", "errors", "workspace", "sample", "identity", "records", "hosts", "prepare"},
-    {"args", "texts"}, {"plugins"}, {"specs"}, {"data"}, {"runs"}, {"chats"}, {"engine", "ui"}, {"cli"},
+    {"args", "texts"}, {"plugins"}, {"specs"}, {"data"}, {"runs"}, {"chats"}, {"scores"}, {"engine", "ui"}, {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 TORCH = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes"}
@@ -78,5 +78,5 @@ def test_preparing_the_environment_needs_nothing_of_the_studio() -> None:
 
 
 def test_the_rooms_of_the_design_exist() -> None:
-    for room in ("args", "texts", "plugins", "specs", "data", "runs", "chats", "engine", "ui", "cli"):
+    for room in ("args", "texts", "plugins", "specs", "data", "runs", "chats", "scores", "engine", "ui", "cli"):
         assert (STUDIO / room / "__init__.py").is_file(), room
