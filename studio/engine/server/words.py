@@ -1,11 +1,11 @@
 """Tokens become text while they come: no half characters, nothing that may yet turn out to be a stop string.
 
-The pieces of an answer, joined, are what the tokenizer makes of all its ids at once.
+The pieces of an answer, joined, are what the tokenizer makes of all its ids at once; only where a model says bytes that
+are no UTF-8 behind others that are, a tokenizer of bytes would give up the whole run and here what was shown stays.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -26,8 +26,8 @@ class Vocabulary:
 
     @cached_property
     def bytes(self) -> frozenset[int]:
-        """The ids that stand for one byte each (`<0xE4>`), of which a run is text only once it has ended."""
-        if "ByteFallback" not in json.dumps(json.loads(self.tokenizer.to_str()).get("decoder")):
+        """The ids that stand for one byte each (`<0xE4>`), of which a run is text only where all of it is UTF-8."""
+        if self.tokenizer.decoder is None or b"ByteFallback" not in self.tokenizer.decoder.__getstate__():
             return frozenset()
         found = (self.tokenizer.token_to_id(f"<0x{byte:02X}>") for byte in range(256))
         return frozenset(one for one in found if one is not None)
@@ -45,12 +45,12 @@ class Vocabulary:
     def _spelled(self, token_id: int) -> str:
         if token_id in self.special:
             return self.special[token_id]
-        before = self.text([self._letter], False)
-        both = self.text([self._letter, token_id], False)
+        before = self.text([self.letter], False)
+        both = self.text([self.letter, token_id], False)
         return both[len(before):] if both.startswith(before) else self.text([token_id], False)
 
     @cached_property
-    def _letter(self) -> int:
+    def letter(self) -> int:
         """A token that is one plain letter, to stand in front of another."""
         ids = self.tokenizer.encode("a", add_special_tokens=False).ids
         return ids[-1] if ids else 0
@@ -97,9 +97,9 @@ class Words:
         if not self._window:
             return ""
         last = self._window[-1]
-        if last in self._vocabulary.bytes and not whole:
-            return ""
         text = self._vocabulary.text(self._window, self._skips)
+        if last in self._vocabulary.bytes and not whole:
+            return self._characters(text[self._shown:])
         settled = len(text) - (text.endswith(_HALF) and not whole)
         piece = text[self._shown:settled]
         self._shown = max(self._shown, settled)
@@ -107,6 +107,14 @@ class Words:
             self._window = [last]
             self._shown = len(self._vocabulary.text(self._window, self._skips))
         return piece
+
+    def _characters(self, text: str) -> str:
+        """The text of a run of bytes when it is whole characters; one broken byte more would make it all unreadable."""
+        if _HALF in text or not text:
+            return ""
+        self._window = [self._vocabulary.letter]
+        self._shown = len(self._vocabulary.text(self._window, self._skips))
+        return text
 
     def _checked(self, piece: str) -> tuple[str, bool]:
         """The text up to a stop string, or up to where one may begin."""
