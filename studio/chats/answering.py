@@ -58,7 +58,7 @@ class Work:
         address, model = self.engine.road(self.answer.lane)
         with self.conversation.held() as tree:
             message = tree.messages[self.answer.message]
-            turns = asking.history(tree, message, self.answer.slot)
+            turns = asking.history(tree, message, self.answer.slot, thinks=address.is_own)
             body = asking.body(turns, model, self.answer.sampling, message.tools, is_own=address.is_own)
             if self._goes_on:
                 body |= asking.going_on(self._words, self._begins, turns, is_own=address.is_own)

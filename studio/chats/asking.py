@@ -16,11 +16,12 @@ _ASKED_AS = {"max_new_tokens": "max_tokens", "answer_seed": "seed"}
 Turn = dict[str, Any]
 
 
-def history(tree: Tree, message: Message, slot: str) -> list[Turn]:
+def history(tree: Tree, message: Message, slot: str, *, thinks: bool = True) -> list[Turn]:
     """The turns up to and with `message` as the lane in `slot` knows them: what it said itself, where it spoke.
 
     Where it was not there yet, the first lane's answer stands for its own; what was said to others alone is left out,
-    and so is a question that got no answer.
+    and so is a question that got no answer. `thinks` keeps what was thought before each answer; which of it a model
+    sees again is for its template to say.
     """
     turns: list[Turn] = []
     for one in tree.path(message.id):
@@ -32,7 +33,7 @@ def history(tree: Tree, message: Message, slot: str) -> list[Turn]:
             break
         answer = _spoken(tree, one, slot)
         if answer is not None:
-            turns += [said, answer_turn(answer)]
+            turns += [said, answer_turn(answer, thinks)]
         elif one.role == "tool":
             turns.append(said)  # several calls are answered one after the other, and the lane speaks after the last
     system = message.system.strip()
@@ -64,9 +65,11 @@ def going_on(words: str, tokens: list[Token], turns: list[Turn], *, is_own: bool
     return {"messages": [*turns, turn], "continue_final_message": True, "add_generation_prompt": False}
 
 
-def answer_turn(answer: Answer) -> Turn:
+def answer_turn(answer: Answer, thinks: bool) -> Turn:
     """What a lane said, as a turn of the conversation."""
     turn: Turn = {"role": "assistant", "content": answer.words}
+    if thinks and answer.thinking and answer.correction is None:
+        turn["reasoning_content"] = answer.thinking
     if answer.tool_calls:
         turn["tool_calls"] = answer.tool_calls
     return turn

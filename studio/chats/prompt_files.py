@@ -21,6 +21,7 @@ from studio.workspace import Workspace
 
 FORMS = ("csv", "jsonl", "md")
 _WORDS = ("prompt", "question", "instruction", "input", "text")
+_TEXTS = (".txt", ".md")
 _MARK = "\ufeff"
 # What a spreadsheet would take for a formula is kept a text.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -32,12 +33,13 @@ def of_text(text: str) -> list[Prompt]:
 
 
 def read(said: str, workspace: Workspace, most: int = MOST) -> list[Prompt]:
-    """The prompts of a dataset's name, or of a file below the data folder (.txt: one a line; else rows).
+    """The prompts of a file below the data folder (.txt: one a line; else rows), or of a dataset's name.
 
     Raises InputError prompts_none, and what the catalogue, `incoming.within` and reading raise.
     """
     known = {entry.name for entry in Catalogue(workspace).entries()}
-    if said in known or "@" in said:
+    is_text = said.lower().endswith(_TEXTS)
+    if not is_text and (said in known or said.rpartition("@")[0] in known):
         found = list(_of_entry(Catalogue(workspace).entry(said), most))
     else:
         found = _of_file(within(workspace, said), most)
@@ -47,7 +49,7 @@ def read(said: str, workspace: Workspace, most: int = MOST) -> list[Prompt]:
 
 
 def _of_file(path: Path, most: int) -> list[Prompt]:
-    if path.suffix.lower() in (".txt", ".md"):
+    if path.suffix.lower() in _TEXTS:
         try:
             return of_text(path.read_text(encoding="utf-8-sig"))[:most]
         except (OSError, UnicodeDecodeError) as error:

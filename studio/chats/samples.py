@@ -113,7 +113,8 @@ def tools_of(message: Message) -> tuple[dict[str, Any], ...]:
 
 
 def _said(turn: Turn) -> Said:
-    return Said(turn["role"], turn["content"], tuple(_called(call) for call in turn.get("tool_calls") or ()))
+    return Said(turn["role"], turn["content"], tuple(_called(call) for call in turn.get("tool_calls") or ()),
+                turn.get("reasoning_content") or "")
 
 
 def _answered(answer: Answer) -> Said:
