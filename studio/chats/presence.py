@@ -105,10 +105,22 @@ class Presence:
             said = client.lanes(self.engine.address(), _ASK_SECONDS)
         except StudioError:
             return known
-        found = {str(one.get("name")): one for one in said.get("lanes") or ()}
+        found = _sized(said)
         with self._guard:
             self._known = (time.monotonic(), found)
         return found
+
+
+def _sized(said: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Lanes by name with the bytes of what makes each of them: its adapter, else its model."""
+    bases = {str(one.get("folder")): one for one in said.get("bases") or ()}
+    found = {}
+    for lane in said.get("lanes") or ():
+        base = bases.get(str(lane.get("base"))) or {}
+        adapters = {one.get("name"): one for one in base.get("adapters") or ()}
+        facts = adapters.get(lane.get("name"), {}) if lane.get("adapter") else base.get("facts") or {}
+        found[str(lane.get("name"))] = {**lane, "bytes": facts.get("bytes") or 0}
+    return found
 
 
 _guard = threading.Lock()

@@ -60,7 +60,7 @@
   addEventListener('submit', event => {
     const box = event.target.querySelector('textarea[data-clears]');
     if (box) setTimeout(() => { box.value = ''; toEnd(); });
-  });
+  }, true);
 
   /* ---- texts to copy */
   addEventListener('click', event => {

@@ -29,7 +29,7 @@ def draw(visit: Visit, answer: AnswerView, body: Html | None = None, presses: Ht
         trouble(visit, answer),
         proof(visit, answer) if answer.lane else None,
         presses,
-        class_=f"answer {answer.state}",
+        class_=f"answer is-{answer.state}",
         data_key=f"answer-{answer.place}",
         data_place=answer.place,
     )
@@ -39,7 +39,7 @@ def head(visit: Visit, answer: AnswerView) -> Html:
     """Which lane answers, and which of its answers this is."""
     name = answer.lane or visit.say("answer.hidden", place=answer.place)
     return tag("header", lane_mark(answer.place), tag("span", name, class_="lane-name", title=name),
-               variants(visit, answer), class_="who")
+               variants(visit, answer), class_="who same" if visit.lanes.get(answer.place) == answer.lane else "who")
 
 
 def variants(visit: Visit, answer: AnswerView) -> Html | None:
@@ -145,7 +145,7 @@ def foot(say: Any, answer: AnswerView) -> Html:
         say("proof.at_step", step=amounts.count(known["step"])) if known.get("step") else None,
         say("proof.adapter_is", hash=str(known["adapter_hash"])[:_SHORT]) if known.get("adapter_hash")
         else say("proof.base_is", hash=str(known["base_hash"])[:_SHORT]) if known.get("base_hash") else None,
-        say("proof.count", count=amounts.count(tokens)) if tokens else None,
+        say("proof.one" if tokens == 1 else "proof.count", count=amounts.count(tokens)) if tokens else None,
         say("proof.took", seconds=f"{seconds:.1f}" if seconds >= 0.1 else f"{seconds:.2f}") if seconds else None,
         say("proof.speed", count=amounts.count(answer.speed)) if answer.speed else None,
     ]

@@ -31,7 +31,7 @@ def draw(visit: Visit) -> Html:
                         data_key="box", data_focus=f"box-{visit.place.chat}-{only}")
     stop = controls.button(visit.say("composer.stop"), "stop", kind="stop")
     send = controls.submit(visit.say("composer.send"), kind="primary")
-    to = controls.button(visit.say("composer.to_one", place=only), "only", kind="link", place=only,
+    to = controls.button(visit.say("composer.to_one", place=only), "only", kind="link",
                          title=visit.say("composer.to_all")) if only else None
     ask = controls.form("send", to, tag("div", box, stop if is_going else send, class_="ask"), only=only or None)
     return tag("section", _settings(visit, hidden), ask, class_="composer", data_key="composer")

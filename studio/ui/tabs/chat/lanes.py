@@ -68,7 +68,7 @@ def _about(visit: Visit, name: str) -> Html:
         facts.append(visit.say("lanes.step", step=amounts.count(lane.step), chosen=chosen))
     if lane.quantization_bit:
         facts.append(visit.say("lanes.bits", count=lane.quantization_bit))
-    return tag("p", tag("span", " · ".join(facts)), " ", load.state(visit, name, there, cost), class_="quiet about",
+    return tag("p", tag("span", " · ".join(facts)), " · ", load.state(visit, name, there, cost), class_="quiet about",
                data_poll=True if there.state == presence.LOADING else None)
 
 

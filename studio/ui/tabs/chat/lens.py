@@ -21,8 +21,8 @@ _SPACE, _NEWLINE = "·", "⏎"
 def draw(visit: Visit, answer: AnswerView) -> Html:
     """The tokens of an answer, and the opened one with its alternatives."""
     tokens = visit.talk.conversation.tokens(answer.id)
-    opened = visit.place.of("talk").get("token")
-    at = int(opened) if str(opened).isdigit() and int(opened) < len(tokens) else None
+    opened = str(visit.place.of("talk").get("token"))
+    at = int(opened) if opened.isdigit() and int(opened) < len(tokens) else None
     words = [_token(visit, answer, number, token, number == at) for number, token in enumerate(tokens)]
     return tag(
         "div",

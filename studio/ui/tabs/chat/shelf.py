@@ -38,7 +38,7 @@ def draw(visit: Visit) -> Html:
 
 def _list(visit: Visit, asked: str) -> Html:
     try:
-        found = visit.shelf.search(asked, _MOST_LISTED) if asked.strip() else visit.shelf.list(_MOST_LISTED)
+        found = visit.shelf.search(asked, _MOST_LISTED) if asked.strip() else visit.shelf.heads(_MOST_LISTED)
     except (StudioError, OSError) as error:
         return controls.problem(of_error(visit.lang, error) if isinstance(error, StudioError) else str(error))
     if not found:

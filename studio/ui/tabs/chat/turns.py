@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.chats.tree import ANSWERING, SLOTS
+from studio.chats.tree import ANSWERING
 from studio.chats.views import AnswerView, TurnView
 from studio.ui import prose
 from studio.ui.markup import Html, join, tag
@@ -90,7 +90,7 @@ def _presses(visit: Visit, turn: TurnView, one: AnswerView) -> Html | None:
     copy = tag("button", visit.say("answer.copy"), type="button", class_="press link", data_copy_of=f"said-{one.id}")
     if turn.hidden:
         return tag("div", copy, class_="presses")
-    alone = one.place if len(visit.lanes) > 1 and one.place in visit.lanes else ""
+    alone = len(visit.lanes) > 1 and one.lane in visit.lanes.values()
     offered = [
         ("again", visit.say("answer.again"), True),
         ("go_on", visit.say("answer.go_on"), not one.tool_calls),
@@ -99,7 +99,7 @@ def _presses(visit: Visit, turn: TurnView, one: AnswerView) -> Html | None:
     ]
     presses = [controls.button(words, do, kind="link", answer=one.id, title=visit.say(f"answer.{do}_tip"))
                for do, words, is_there in offered if is_there]
-    only = controls.button(visit.say("answer.only"), "only", kind="link", place=alone,
+    only = controls.button(visit.say("answer.only"), "only", kind="link", answer=one.id,
                            title=visit.say("answer.only_tip")) if alone else None
     return tag("div", copy, *presses, only, rows.way(visit, turn, one), class_="presses")
 
@@ -170,9 +170,8 @@ def stop(visit: Visit, said: Mapping[str, Any]) -> Place:
 
 def only(visit: Visit, said: Mapping[str, Any]) -> Place:
     """Send the next question to one lane alone; a second press, to all again."""
-    place = str(said.get("place", ""))
-    now = visit.place.of("talk").get("only")
-    return visit.place.keep("talk", only="" if place == now or place not in SLOTS else place)
+    slot = visit.talk.conversation.answer(str(said["answer"])).slot if said.get("answer") else ""
+    return visit.place.keep("talk", only="" if slot == visit.place.of("talk").get("only") else slot)
 
 
 ACTIONS = {"edit": toggle, "correct": toggle, "lens": toggle, "difference": toggle, "close": close, "edit_to": edit_to,

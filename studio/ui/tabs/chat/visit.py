@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from studio.chats import lanes, talks
+from studio.chats import lanes as known
+from studio.chats import talks
 from studio.chats.beginning import beginning
 from studio.chats.conversation import Conversation
 from studio.chats.shelf import Shelf
@@ -23,7 +24,7 @@ from studio.workspace import Workspace
 
 _FRESH_SECONDS = 5.0
 _SHELVES: dict[Workspace, Shelf] = {}
-_OFFERED: dict[Workspace, tuple[float, list[lanes.Lane]]] = {}
+_OFFERED: dict[Workspace, tuple[float, list[known.Lane]]] = {}
 _GUARD = threading.Lock()
 
 
@@ -79,10 +80,10 @@ class Visit:
         return {slot: name for slot, name in zip(SLOTS, self.settings.get("lanes") or [], strict=False) if name}
 
     @cached_property
-    def offered(self) -> list[lanes.Lane]:
+    def offered(self) -> list[known.Lane]:
         """What there is to talk to; looked up at most every few seconds."""
         when, found = _OFFERED.get(self.workspace, (0.0, []))
         if time.monotonic() - when > _FRESH_SECONDS:
-            found = lanes.offered(self.workspace)
+            found = known.offered(self.workspace)
             _OFFERED[self.workspace] = (time.monotonic(), found)
         return found
