@@ -19,6 +19,7 @@ from studio.data.probes import begun_alike, learned
 from studio.data.turns import CLOSE, mark, turn_of
 from studio.sample import Message
 
+_LONG = 400
 THINKING, WORDS, CALL = "thinking", "words", "call"
 _USER = Message("user", "?")
 _TOOL = {"name": "look", "description": "", "parameters": {"type": "object", "properties": {}}}
@@ -84,11 +85,15 @@ class Listener:
         self._state = self._thinking if thinks else self._start
         self._strips = thinks  # white space in front of what comes next is the template's
         self._said = False
+        self._waits = False  # for the end of a call
         self._ended = False
 
     def push(self, text: str) -> list[Piece]:
         """The pieces that are certain with this text."""
-        self._text += self._speech.signs.sub("", text)
+        text = self._speech.signs.sub("", text)
+        self._text += text
+        if self._waits and len(self._text) > _LONG and not any(sign in text for sign in "}])>"):
+            return []  # a long call is not read again for every token of it
         return self._heard()
 
     def flush(self) -> list[Piece]:
@@ -211,7 +216,9 @@ class Listener:
         except Waiting:
             if self._ended:
                 return None
+            self._waits = True
             raise
+        self._waits = False
         if found is None or (not calls.trigger and any(one["name"] not in self._tools for one in found[0])):
             return None
         self._text, self._state = self._text[found[1]:], self._ending
