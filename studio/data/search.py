@@ -23,7 +23,7 @@ def search(index: RowIndex, words: str, pattern: bool = False, any_case: bool = 
     those in the files, and further ones under negative numbers. Raises InputError search_pattern, search_slow for an
     expression that would take for ever, and StopAsked.
     """
-    fits, perhaps, other = _fits(words, pattern, any_case), _Sieve(words, pattern, any_case), instead or {}
+    fits, perhaps, other = _fits(words, pattern, any_case), Sieve(words, pattern, any_case), instead or {}
     for first, rows, spelling in index.blocks():
         coarse = spelling["encoding"] == "utf-8" and spelling["kind"] != places.TABLE
         last = first + len(rows)
@@ -73,10 +73,10 @@ def _fits(words: str, pattern: bool, any_case: bool) -> Fits:
     return fits
 
 
-class _Sieve:
+class Sieve:
     """Tells from a row's bytes, without reading it, that it cannot hold the words."""
 
-    def __init__(self, words: str, pattern: bool, any_case: bool) -> None:
+    def __init__(self, words: str, pattern: bool = False, any_case: bool = True) -> None:
         letters = [sign for sign in words if not sign.isascii()]
         caseless = all(sign.lower() == sign.upper() for sign in letters)
         spelled = [json.dumps(words, ensure_ascii=plain)[1:-1].encode().lower() for plain in (False, True)]

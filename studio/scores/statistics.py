@@ -217,7 +217,7 @@ def _paired_means(gains: np.ndarray, seed: int) -> Paired:
 def _judged(difference: float, low: float, high: float, p: float, test: str, rows: int, needed: int | None) -> Paired:
     """A difference is told from chance, or so near to none that both are the same; else the rows are too few."""
     told = p < LEVEL
-    same = rows > 1 and -SAME_WITHIN <= low and high <= SAME_WITHIN
+    same = rows > 1 and low >= -SAME_WITHIN and high <= SAME_WITHIN
     return Paired(difference, low, high, p, test, rows, told or same, None if told or same else needed)
 
 
