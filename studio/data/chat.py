@@ -224,7 +224,7 @@ class ChatTokenizer:
         found, signs = map(re.compile, both)
         return found, signs
 
-    def tail(self, text: str) -> int:
+    def _tail(self, text: str) -> int:
         """How much of the text behind a turn's last word belongs to the turn: up to its end, else the next sign."""
         ends, signs = self._ends_and_signs
         found = ends.search(text) or signs.search(text)
@@ -368,7 +368,7 @@ class ChatTokenizer:
         turns = self._turns(sample.messages, manner)
         render = partial(self._text, tools=tools)
         text = render(turns)
-        spans = self.finder.spans(turns, text, render, self.tail)
+        spans = self.finder.spans(turns, text, render, self._tail)
         return Rendered(text, spans) if spans else None
 
 

@@ -22,7 +22,7 @@ NAME, KEY, VALUE, KEY2, VALUE2, NAME2 = (mark(f"call.{one}") for one in "nkvlwm"
 _NUMBER = 73501937
 _ONE: Call = {"name": NAME, "arguments": {KEY: VALUE}}
 _TRIALS: Sequence[Call] = ({"name": "look_up", "arguments": {"a": "x y", "b": 3}},
-                           {"name": "look", "arguments": {"text": "\u4f60 \"q\" {"}})
+                           {"name": "look", "arguments": {"text": "caf\u00e9 \"q\" {"}})
 
 
 def learned(said: Said) -> Calls | None:

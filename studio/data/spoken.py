@@ -59,12 +59,14 @@ class Speech:
         signs = re.compile("|".join(map(re.escape, sorted(strange, key=len, reverse=True))) or "(?!)")
         return cls(opened, closed, lead, trail, calls, signs, len(strange) < len(special))
 
-    def listen(self, prompt: str = "", tools: Sequence[Mapping[str, Any]] = ()) -> Listener:
+    def listen(self, prompt: str = "", tools: Sequence[Mapping[str, Any]] = (), begun: str = "") -> Listener:
         """A listener for one answer to a rendered prompt; some end within the thinking part.
 
-        Calls that have no opening of their own are heard only where their tool was offered.
+        `begun` is what stands of the answer at the end of the prompt already, where it is to be continued. Calls that
+        have no opening of their own are heard only where their tool was offered.
         """
-        return Listener(self, prompt.rstrip().endswith(self.opened), tools)
+        thinks = prompt.rstrip().endswith(self.opened) or begun.rfind(self.opened) > begun.rfind(self.closed)
+        return Listener(self, thinks, tools, goes_on=bool(begun))
 
     def heard(self, text: str, prompt: str = "", tools: Sequence[Mapping[str, Any]] = ()) -> Message:
         """A whole answer as a message."""
@@ -78,13 +80,14 @@ class Speech:
 class Listener:
     """One answer being heard; `push` gives what is certain, `flush` the rest."""
 
-    def __init__(self, speech: Speech, thinks: bool, tools: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, speech: Speech, thinks: bool, tools: Sequence[Mapping[str, Any]],
+                 goes_on: bool = False) -> None:
         self._speech = speech
         self._tools = {str(one.get("name")): one for one in (tool.get("function", tool) for tool in tools)}
         self._text = ""
-        self._state = self._thinking if thinks else self._start
-        self._strips = thinks  # white space in front of what comes next is the template's
-        self._said = False
+        self._state = self._thinking if thinks else self._words if goes_on else self._start
+        self._strips = thinks and not goes_on  # white space in front of what comes next is the template's
+        self._said = goes_on
         self._waits = False  # for the end of a call
         self._ended = False
 

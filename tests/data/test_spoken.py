@@ -179,3 +179,9 @@ def test_thinking_begun_by_the_prompt_is_heard_and_may_be_cut_short() -> None:
 def test_special_tokens_are_no_words() -> None:
     found = speech("qwen").heard("Hi.<|im_end|>")
     assert found.content == "Hi."
+
+
+def test_an_answer_that_goes_on_is_heard_from_where_it_stood() -> None:
+    for begun, kind in (("<think>\nSo", "thinking"), ("<think>\nSo.\n</think>\n\nIt", "words"), ("It", "words")):
+        listener = speech("vicuna").listen(f"USER: hi\nASSISTANT: {begun}", begun=begun)
+        assert [*listener.push(" is 4"), *listener.flush()] == [Piece(kind, " is 4")]
