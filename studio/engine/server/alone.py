@@ -1,4 +1,4 @@
-"""Row by row: the careful way for architectures whose attention cannot be exchanged (GPT-Neo, BLOOM, Mamba, …).
+"""Row by row: the careful way for models whose attention cannot be exchanged (GPT-Neo, BLOOM, Mamba, …).
 
 Every row has the cache that its own model makes; a step is one forward pass a row. Slower with many rows, right for all.
 """
@@ -37,7 +37,6 @@ class OwnCache:
     before: int
     length: int = 0
     cache: Any = None
-    bytes: int = 0
 
 
 @dataclass
@@ -48,6 +47,7 @@ class Alone:
     current: Pass
     prefixes: dict[str, Tensor] = field(default_factory=dict)
     one_batch = False
+    bytes_per_token = 0  # not known of caches that are the model's own
 
     def __post_init__(self) -> None:
         self._parameters = inspect.signature(self.model.forward).parameters
@@ -79,15 +79,19 @@ class Alone:
 
     def take(self, slot: OwnCache) -> OwnCache:
         """What a place holds, to be kept after it is closed."""
-        return OwnCache(slot.lane, slot.before, slot.length, slot.cache, _bytes(slot.cache))
+        return OwnCache(slot.lane, slot.before, slot.length, slot.cache)
+
+    def size(self, slot: OwnCache) -> int:
+        """How many bytes `take` would keep."""
+        return _bytes(slot.cache)
 
     def lay(self, kept: OwnCache, length: int, room: int) -> OwnCache | None:
-        """A place that begins with the first `length` tokens of what was kept; None where its cache cannot be cut."""
+        """A place that begins with the first `length` tokens of what a place held; None where that cannot be cut."""
+        if length < kept.length and (type(kept.cache).__name__ != "DynamicCache" or any(
+                type(layer).__name__ != "DynamicLayer" for layer in kept.cache.layers)):
+            return None
         made = OwnCache(kept.lane, kept.before, length, copy.deepcopy(kept.cache))
         if length < kept.length:
-            if type(made.cache).__name__ != "DynamicCache" or any(
-                    type(layer).__name__ != "DynamicLayer" for layer in made.cache.layers):
-                return None
             made.cache.crop(made.before + length)
         return made
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -55,7 +55,8 @@ class Speakers:
         hidden = places[None] >= self.ends[:, None]
         if window is not None:
             hidden |= places[None] < self.ends[:, None] - window
-        return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, -math.inf)[:, None, None]
+        scores = torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, -math.inf)
+        return scores[:, None, None]
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Now:
     """The plan of the pass being computed, and what a pass without a plan showed of the layers."""
 
     plan: Plan | None = None
-    seen: dict[int, tuple[tuple[int, int, int], int | None]] = {}
+    seen: ClassVar[dict[int, tuple[tuple[int, int, int], int | None]]] = {}
 
 
 def speakers(shelf: Shelf, slots: list[Slot], tokens: list[int], of: int, device: torch.device) -> Speakers:

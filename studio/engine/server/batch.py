@@ -63,8 +63,18 @@ class Together:
         """What a slot holds, to be kept after it is closed."""
         return self.slots.take(slot)
 
-    def lay(self, kept: Copied, length: int, room: int) -> Slot:
-        """A slot that begins with the first `length` tokens of what was kept."""
+    def size(self, slot: Slot) -> int:
+        """How many bytes `take` would copy."""
+        return slot.length * self.slots.bytes_per_token
+
+    @property
+    def bytes_per_token(self) -> int:
+        """What a token of a row takes."""
+        return self.slots.bytes_per_token
+
+    def lay(self, kept: Copied | Slot, length: int, room: int) -> Slot:
+        """A slot that begins with the first `length` tokens of what was kept, or of what another slot holds."""
+        kept = self.slots.view(kept) if isinstance(kept, Slot) else kept
         slot = self.slots.open(kept.lane, room + kept.before)
         self.slots.fill(slot, kept.keys, kept.values, kept.before + length)
         slot.before = kept.before

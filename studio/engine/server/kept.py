@@ -79,6 +79,13 @@ class KeptTexts:
         self.bytes -= self._kept.pop(key).bytes
 
 
+def common_of(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many first ids two lists share."""
+    if not a or not b or a[0] != b[0]:
+        return 0
+    return common(np.asarray(a, np.int64), np.asarray(b, np.int64))
+
+
 def common(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
     """How many first ids two texts share."""
     length = min(len(a), len(b))

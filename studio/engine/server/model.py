@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Model:
     say: Callable[[Mapping[str, Any]], None]
     ready: Mapping[str, Any]
     base_logits: torch.Tensor | None = None
+    grammars: Any = None
 
     @classmethod
     def load(cls, config: Any, say: Callable[[Mapping[str, Any]], None]) -> Model:
@@ -61,13 +62,23 @@ class Model:
         current = Pass()
         runner = batch.runner(network, current, numbers.compute)
         kept = KeptTexts(_KEPT_BYTES if config.cache_bytes is None else config.cache_bytes)
-        scheduler = Scheduler(runner, vocabulary, kept, config.max_lanes, context, say)
+        scheduler = Scheduler(runner, vocabulary, kept, config.max_lanes, say)
         ready = {"parameters": facts.parameters, "bytes": checks.parameter_bytes(network), "context": context,
                  "dtype": str(numbers.compute).removeprefix("torch."), "device": str(numbers.device),
                  "base_hash": hashing.wait(), "quantization": config.quantization_bit,
                  "vocabulary": network.get_input_embeddings().weight.shape[0], "one_batch": runner.one_batch,
                  "seconds": round(time.monotonic() - began, 3)}
-        return cls(config, network, runner, Checkpoints(network, current, numbers.compute), scheduler, say, ready)
+        made = cls(config, network, runner, Checkpoints(network, current, numbers.compute), scheduler, say, ready)
+        scheduler.grammar = made.grammar
+        return made
+
+    def grammar(self, asked: Mapping[str, Any], end_ids: Sequence[int]) -> Any:
+        """A grammar at its beginning; the library for them is imported when the first one is asked for."""
+        if self.grammars is None:
+            from studio.engine.server.grammar import Grammars
+
+            self.grammars = Grammars(self.scheduler.vocabulary.tokenizer, end_ids, int(self.ready["vocabulary"]))
+        return self.grammars(asked, end_ids)
 
     def obey(self, verb: str, message: Mapping[str, Any]) -> bool:
         """Do what a message says; False when there is no such verb."""
@@ -102,7 +113,6 @@ class Model:
         self.scheduler.drop_lane(name)
         self.runner.prefixes.pop(name, None)
         self.checkpoints.unload(name)
-        self.say({"lane": name, "state": "unloaded"})
 
     def _embed(self, message: Mapping[str, Any]) -> None:
         rows = []

@@ -1,7 +1,8 @@
 """Products of a large matrix with very few rows, the way that is quickest on this machine.
 
-Decoding is bound by these. On AMD's Zen 4, MKL takes for 60 million float32 weights and 1 / 2 / 3 / 5 rows 23 / 34 / 40 /
-34 ms as `x Wᵀ`, but 14 / 21 / 29 ms for 2 / 3 / 5 rows as `(W xᵀ)ᵀ`: one row is best doubled, up to five are turned.
+Decoding is bound by these. On AMD's Zen 4, MKL takes for 60 million float32 weights and 1 / 2 / 3 / 5 rows
+23 / 34 / 40 / 34 ms as `x Wᵀ`, but 14 / 21 / 29 ms for 2 / 3 / 5 rows as `(W xᵀ)ᵀ`: one row is best doubled, up to
+five are turned.
 """
 
 from __future__ import annotations

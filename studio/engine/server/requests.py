@@ -59,6 +59,8 @@ class Request:
         return self.ids + self.prefix_ids
 
     @property
-    def rows(self) -> int:
-        """How many rows it takes at once."""
-        return max(self.n, self.num_beams)
+    def noted_from(self) -> int | None:
+        """From which place of the prompt on the chances of the next id are wanted; None when none are."""
+        if self.prompt_logprobs:
+            return 0
+        return max(0, len(self.ids) - 1) if self.prefix_ids and self.logprobs is not None else None

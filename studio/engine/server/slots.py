@@ -35,13 +35,12 @@ class Slot:
 
 @dataclass(frozen=True)
 class Copied:
-    """Keys and values taken out of a slot, `(heads, places, dim)` a layer."""
+    """Keys and values of a slot, `(heads, places, dim)` a layer."""
 
     lane: str
     keys: list[Tensor]
     values: list[Tensor]
     before: int
-    bytes: int
 
 
 @dataclass(eq=False)
@@ -127,10 +126,14 @@ class Slots:
 
     def take(self, slot: Slot) -> Copied:
         """A copy of the content, as large as that and no larger."""
-        keys = [one[slot.row, :, :slot.length].clone() for one in slot.shelf.keys]
-        values = [one[slot.row, :, :slot.length].clone() for one in slot.shelf.values]
-        size = sum(t.numel() * t.element_size() for t in (*keys, *values))
-        return Copied(slot.lane, keys, values, slot.before, size)
+        seen = self.view(slot)
+        return Copied(slot.lane, [one.clone() for one in seen.keys], [one.clone() for one in seen.values], slot.before)
+
+    def view(self, slot: Slot) -> Copied:
+        """The content as it stands in the shelf, not copied; true until the next step."""
+        keys = [one[slot.row, :, :slot.length] for one in slot.shelf.keys]
+        values = [one[slot.row, :, :slot.length] for one in slot.shelf.values]
+        return Copied(slot.lane, keys, values, slot.before)
 
     def fill(self, slot: Slot, keys: Sequence[Tensor], values: Sequence[Tensor], places: int) -> None:
         """Lay the first `places` of some keys and values into an empty slot."""

@@ -85,11 +85,12 @@ def loaded(base: str) -> Any:
 
 
 def greedy(model: Any, ids: Sequence[int], count: int = 12) -> list[int]:
-    """What transformers' generate says."""
+    """What transformers' generate says, no token ending it."""
     row = torch.tensor([list(ids)])
+    model.generation_config.eos_token_id = None
     with torch.no_grad():
         said = model.generate(row, attention_mask=torch.ones_like(row), do_sample=False, max_new_tokens=count,
-                              min_new_tokens=count, pad_token_id=0, use_cache=True)
+                              pad_token_id=0, use_cache=True)
     return said[0, len(ids):].tolist()
 
 
