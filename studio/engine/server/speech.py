@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -72,16 +72,19 @@ class Calling:
 
     listener: Listener
     forced: Forced
-    begun: bool = field(default=False)
+    heard: str = ""
 
     def push(self, text: str) -> list[Piece]:
         """What is certain now."""
-        opening, self.begun = "" if self.begun else self.forced.opening, True
+        opening = "" if self.heard else self.forced.opening
+        self.heard += opening + text
         return self.listener.push(opening + text)
 
     def flush(self) -> list[Piece]:
-        """The call, ended as the template ends it."""
-        return [*self.push(self.forced.ending if self.forced.grammar else ""), *self.listener.flush()]
+        """The call, ended as the template ends it where the grammar did not let the model do so."""
+        ending = self.forced.ending if self.forced.grammar else ""
+        is_ended = self.heard.rstrip().endswith(ending.strip())
+        return [*self.push("" if is_ended else ending), *self.listener.flush()]
 
 
 class Spoken:

@@ -39,7 +39,7 @@ def test_a_checkpoint_of_a_served_run_is_served_by_its_step(server: Front) -> No
 
 def test_the_names_are_listed(server: Front) -> None:
     names = [one["id"] for one in server.client.get("/v1/models").json()["data"]]
-    assert names == ["starter", "tuned", "base"]
+    assert names == ["starter", "tuned", "caller", "base"]
     assert server.client.get("/v1/models/tuned/step-20").json()["id"] == "tuned/step-20"
     assert server.client.get("/v1/models/tunde").status_code == 404
 
@@ -334,7 +334,8 @@ def test_the_docs_need_nothing_from_outside(server: Front) -> None:
 
 def test_lanes_and_what_they_would_cost_are_told(server: Front) -> None:
     found = server.client.get("/studio/lanes").json()
-    assert [(one["name"], one["state"]) for one in found["lanes"]] == [("starter", "loaded"), ("tuned", "loaded")]
+    assert [(one["name"], one["state"]) for one in found["lanes"]] == [
+        ("starter", "loaded"), ("tuned", "loaded"), ("caller", "loaded")]
     cost = server.client.get("/studio/estimate", params={"model": "tuned"}).json()
     assert cost["fits"] and cost["bytes"] > 1e6 and cost["available_bytes"] > cost["bytes"]
 
