@@ -118,7 +118,7 @@ def _open(place: str, answer: Answer, message: Message, is_live: IsLive) -> Answ
     return AnswerView(
         answer.id, place, answer.lane, answer.content, answer.thinking, state_of(answer, is_live), answer.code,
         answer.values, answer.finish, tuple(answer.tool_calls), answer.correction,
-        tuple(message.answers.get(answer.slot) or ()), count, seconds, count / seconds if seconds else None,
+        tuple(message.answers.get(answer.slot) or ()), count, seconds, count / seconds if seconds and count else None,
         answer.proof, bool(answer.tokens), answer.version)
 
 

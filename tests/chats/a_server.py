@@ -50,7 +50,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Tests say what they have to say themselves."""
 
     def do_GET(self) -> None:
-        if self.path == "/v1/models":
+        if self.headers.get("Authorization") != f"Bearer {KEY}":
+            self._whole(401, {"error": {"message": "wrong key", "type": "authentication_error", "code": "no"}})
+        elif self.path == "/v1/models":
             self._whole(200, {"object": "list", "data": [{"id": "echo", "object": "model"}]})
         else:
             self._whole(200, {"ok": True})
