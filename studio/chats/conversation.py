@@ -51,7 +51,7 @@ class Conversation:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was last chosen for it: `lanes`, `sampling`, `system`, `tools`, `blind`."""
+        """What was last chosen: `lanes`, `sampling`, `system`, `tools`, `blind`; `asked` is the sampling last sent."""
         return dict(self.tree.settings)
 
     def refresh(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from studio.chats.answering import Work
 from studio.chats.conversation import Conversation, slots_of
 from studio.chats.tree import Answer, Message, Token
-from studio.chats.views import Seen, places
+from studio.chats.views import Seen
 from studio.errors import InputError
 
 
@@ -21,8 +21,8 @@ class Talk:
     """What can be done with a conversation; everything returns at once, `look` shows what became of it.
 
     `engine` is an `engine.Engine`. `sampling` holds temperature, top_p, top_k, min_p, max_tokens, seed, stop and the
-    other names of the protocol. A `place` is a column as the page shows it, `A` to `D`. An answer that fails says so in
-    its state; nothing is raised for it here.
+    other names of the protocol. A `slot` is an answer's column (`Answer.slot`); where a blind round hides names, it is
+    not the place in which the answer is shown. An answer that fails says so in its state; nothing is raised for it.
     """
 
     def __init__(self, conversation: Conversation, engine: Any) -> None:
@@ -43,29 +43,30 @@ class Talk:
         slots = slots_of(lanes)
         if blind and len(slots) < 2:
             raise InputError("lanes_blind")
-        self.conversation.settle(lanes=list(lanes), sampling=dict(sampling or {}), system=system, tools=list(tools),
+        self.conversation.settle(lanes=list(lanes), asked=dict(sampling or {}), system=system, tools=list(tools),
                                  blind=blind)
         return self._ask(text, slots, sampling, system=system, tools=tools, blind=blind)
 
-    def to(self, place: str, text: str, sampling: Mapping[str, Any] | None = None) -> Message:
+    def to(self, slot: str, text: str, sampling: Mapping[str, Any] | None = None) -> Message:
         """Say something to the lane in this column alone; the others do not hear of it.
 
         Raises InputError lane_column for a column without a lane, words_none, answer_going.
         """
-        last = self._last()
-        slot = _slot(last, place)
         lane = self._lane_in(slot)
+        last = self._last()
         return self._ask(text, {slot: lane}, sampling, system=last.system if last else "",
                          tools=last.tools if last else (), alone=True)
 
     def edit(self, message: str, text: str) -> Message:
-        """Say it in other words: a branch beside the first wording, sent to the same lanes.
+        """Say it in other words: a branch beside the first wording, sent to the same lanes with the same sampling.
 
         Raises InputError words_none, answer_going.
         """
         old = self.conversation.message(message)
-        return self._ask(text, old.slots, None, parent=old.parent, system=old.system, tools=old.tools,
-                         alone=old.alone, blind=old.blind is not None, role=old.role, call=old.call, moved=True)
+        before = [answer for slot in sorted(old.slots) if (answer := self.conversation.tree.picked(old, slot))]
+        return self._ask(text, old.slots, before[0].sampling if before else None, parent=old.parent, moved=True,
+                         system=old.system, tools=old.tools, alone=old.alone, blind=old.blind is not None,
+                         role=old.role, call=old.call)
 
     def answer_tool(self, answer: str, results: Mapping[str, str]) -> Message:
         """Give the results of an answer's tool calls, by the id of the call; the lane goes on from there.
@@ -90,14 +91,14 @@ class Talk:
 
     # ---- answering again ----
 
-    def regenerate(self, message: str, place: str | None = None, sampling: Mapping[str, Any] | None = None) -> None:
+    def regenerate(self, message: str, slot: str | None = None, sampling: Mapping[str, Any] | None = None) -> None:
         """Have a message answered once more, by all its lanes or one; the earlier answers stay as variants.
 
         Unless other sampling is given, the seed of before is moved on, else the same words would come. Raises
         InputError answer_going.
         """
         asked = self.conversation.message(message)
-        for one in [_slot(asked, place)] if place else sorted(asked.slots):
+        for one in [slot] if slot else sorted(asked.slots):
             before = self.conversation.tree.picked(asked, one)
             chosen = seeded(sampling if sampling is not None else before.sampling if before else {})
             if before and chosen == before.sampling:
@@ -144,9 +145,8 @@ class Talk:
         """What changed after version `since`; cheap enough for five looks a second."""
         return self.conversation.look(since)
 
-    def stop(self, place: str | None = None) -> None:
+    def stop(self, slot: str | None = None) -> None:
         """Have the lane in this column stop talking, or all of them; what they said stays."""
-        slot = _slot(self._last(), place) if place else None
         with self._guard:
             for one, event in self._stops.items():
                 if slot in (None, one):
@@ -176,7 +176,7 @@ class Talk:
         self.conversation.refresh()
         place = parent if moved else self.conversation.tree.head
         message = self.conversation.ask(text, slots, parent=place, **about)
-        chosen = seeded(sampling if sampling is not None else self.conversation.settings.get("sampling") or {})
+        chosen = seeded(sampling if sampling is not None else self.conversation.settings.get("asked") or {})
         for slot in sorted(slots):
             self._start(message, slot, chosen)
         return message
@@ -210,11 +210,6 @@ class Talk:
         if slot not in lanes:
             raise InputError("lane_column", value=slot)
         return lanes[slot]
-
-
-def _slot(message: Message | None, place: str) -> str:
-    """The slot of the lane that is shown in a place; another one while a blind round hides names."""
-    return dict(places(message)).get(place, place) if message is not None else place
 
 
 def seeded(sampling: Mapping[str, Any]) -> dict[str, Any]:
