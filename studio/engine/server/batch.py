@@ -101,7 +101,7 @@ class Together:
 
     def _forward(self, plan: Plan, ids: Tensor, positions: Tensor, kept: list[int]) -> Tensor:
         every = len(kept) == ids.shape[1]
-        index = torch.tensor(kept, device=ids.device)
+        index = torch.tensor(kept, dtype=torch.long, device=ids.device)  # empty while a long prompt is being read
         Now.plan = plan
         try:
             if not self._picks:

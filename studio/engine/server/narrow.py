@@ -22,7 +22,7 @@ class Narrow(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """`(…, in)` → `(…, out)`."""
         rows = x.numel() // x.shape[-1]
-        if rows > _MOST_ROWS:
+        if rows > _MOST_ROWS or rows == 0:
             return nn.functional.linear(x, self.weight, self.bias)
         out = turned(x.reshape(rows, -1), self.weight)
         if self.bias is not None:
