@@ -103,8 +103,9 @@ def head(lang: str) -> str:
 @cache
 def assets() -> dict[str, tuple[bytes, bytes]]:
     """Body and type of every asset by a name that changes with its content."""
-    sheet = stylesheet() + "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.css", "data.css", "chat.css"))
-    script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("page.js", "view.js", "chat.js"))
+    sheets, scripts = ("page.css", "data.css", "chat.css"), ("page.js", "view.js", "chat.js")
+    sheet = stylesheet() + "".join((ASSETS / name).read_text(encoding="utf-8") for name in sheets)
+    script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in scripts)
     found = (
         ("page", ".css", sheet.encode(), b"text/css; charset=utf-8"),
         ("script", ".js", script.encode(), b"text/javascript; charset=utf-8"),

@@ -55,7 +55,7 @@ class Page:
                 with self.words(gr.Tab, {"label": "page.tabs.runs"}, id="runs", elem_id="tab-runs") as self.runs_tab:
                     self.runs = RunsTab(self.desk, self.words, self.form)
                 with self.words(gr.Tab, {"label": "page.tabs.chat"}, id="chat", elem_id="tab-chat") as self.chat_tab:
-                    self.chat = ChatTab(self.desk, self.words)
+                    self.chat = ChatTab(self.desk, self.words, self.form)
             self._put_hidden()
             self._connect()
 

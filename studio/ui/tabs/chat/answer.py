@@ -7,6 +7,8 @@ from typing import Any
 
 from studio.chats.tree import ANSWERING, DONE, FAILED, STOPPED
 from studio.chats.views import AnswerView
+from studio.data.templates import OWN
+from studio.texts import say
 from studio.ui import amounts, prose
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.chat.visit import Visit
@@ -15,7 +17,7 @@ from studio.ui.tabs.data import controls
 # What the fold below an answer tells of it, in this order; each has its words in page.chat.proof.
 _FACTS = ("lane", "base_hash", "adapter_hash", "step", "chosen", "quantization", "dtype", "template", "seed",
           "prompt_tokens", "reused_tokens", "tokens", "seconds", "first_token_seconds")
-_SHORT = 8  # letters of a hash
+_SHORT, _FULL = 8, 16  # letters of a hash, below an answer and in its fold
 
 
 def draw(visit: Visit, answer: AnswerView, body: Html | None = None, presses: Html | None = None) -> Html:
@@ -137,26 +139,28 @@ def proof(visit: Visit, answer: AnswerView) -> Html:
     return tag("details", line, controls.facts(facts), changed, class_="proof", data_key=f"proof-{answer.id}")
 
 
-def foot(say: Any, answer: AnswerView) -> Html:
+def foot(speak: Any, answer: AnswerView) -> Html:
     """The quiet line below an answer: step, weights, tokens, seconds."""
     known = answer.proof
     tokens, seconds = answer.tokens, answer.seconds
     parts = [
-        say("proof.at_step", step=amounts.count(known["step"])) if known.get("step") else None,
-        say("proof.adapter_is", hash=str(known["adapter_hash"])[:_SHORT]) if known.get("adapter_hash")
-        else say("proof.base_is", hash=str(known["base_hash"])[:_SHORT]) if known.get("base_hash") else None,
-        say("proof.one" if tokens == 1 else "proof.count", count=amounts.count(tokens)) if tokens else None,
-        say("proof.took", seconds=f"{seconds:.1f}" if seconds >= 0.1 else f"{seconds:.2f}") if seconds else None,
-        say("proof.speed", count=amounts.count(answer.speed)) if answer.speed else None,
+        speak("proof.at_step", step=amounts.count(known["step"])) if known.get("step") else None,
+        speak("proof.adapter_is", hash=str(known["adapter_hash"])[:_SHORT]) if known.get("adapter_hash")
+        else speak("proof.base_is", hash=str(known["base_hash"])[:_SHORT]) if known.get("base_hash") else None,
+        speak("proof.one" if tokens == 1 else "proof.count", count=amounts.count(tokens)) if tokens else None,
+        speak("proof.took", seconds=f"{seconds:.1f}" if seconds >= 0.1 else f"{seconds:.2f}") if seconds else None,
+        speak("proof.speed", count=amounts.count(answer.speed)) if answer.speed else None,
     ]
     said = " · ".join(part for part in parts if part)
-    return join(said or say("proof.waiting" if answer.state == ANSWERING else "proof.none"))
+    return join(said or speak("proof.waiting" if answer.state == ANSWERING else "proof.none"))
 
 
 def fact(visit: Visit, name: str, value: Any) -> Any:
     """A fact as it is read."""
     if name in ("base_hash", "adapter_hash"):
-        return tag("code", str(value))
+        return tag("code", str(value)[:_FULL], title=str(value))
+    if name == "template" and value == OWN:
+        return say(visit.lang, "choices.template.own")
     if name == "chosen":
         return visit.say(f"proof.is_{value}") if value in ("best", "last") else value
     if isinstance(value, float):

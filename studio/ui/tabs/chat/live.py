@@ -9,8 +9,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from typing import Any
+from urllib.parse import quote
 
-from studio.chats import talks
+from studio.chats import export, prompt_files, prompts, talks
 from studio.chats.tree import ANSWERING
 from studio.chats.views import AnswerView
 from studio.errors import StudioError
@@ -18,7 +19,7 @@ from studio.texts import LANGUAGES, say
 from studio.ui.tabs.chat import answer as drawn
 from studio.workspace import Workspace
 
-PATH = "/studio/talk/{chat}"
+PATH, TABLES = "/studio/talk/{chat}", "/studio/prompts/{name}/{form}"
 _MOST_KEPT = 64
 
 
@@ -68,7 +69,7 @@ def changes(chat: str, workspace: Workspace, lang: str, since: int) -> dict[str,
 
 
 def route(app: Any, workspace: Workspace) -> None:
-    """Let `app` tell what grows, and give conversations as files; it stands behind the guard as everything does."""
+    """Let `app` tell what grows, and give conversations and tables as files; it stands behind the guard as all does."""
     from fastapi.responses import JSONResponse, Response
 
     def look(chat: str, since: int = 0, lang: str = "en") -> Any:
@@ -77,4 +78,24 @@ def route(app: Any, workspace: Workspace) -> None:
         except StudioError:
             return Response(status_code=404)
 
-    app.add_api_route(PATH, look, methods=["GET"], include_in_schema=False)
+    def conversation(chat: str, form: str, lang: str = "en") -> Any:
+        try:
+            with talks.talk(chat, workspace, lang).conversation.held() as tree:
+                return file(export.file_name(tree, form), export.exported(tree, form, lang))
+        except (StudioError, KeyError):
+            return Response(status_code=404)
+
+    def table(name: str, form: str, lang: str = "en") -> Any:
+        try:
+            found = prompts.open_set(workspace, name)
+            return file(f"{found.id}.{form}", prompt_files.exported(found, form, lang))
+        except (StudioError, KeyError):
+            return Response(status_code=404)
+
+    def file(name: str, text: str) -> Any:
+        headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}", "cache-control": "no-store",
+                   "x-content-type-options": "nosniff"}
+        return Response(text, media_type="application/octet-stream", headers=headers)
+
+    for path, answer in ((PATH, look), (f"{PATH}/{{form}}", conversation), (TABLES, table)):
+        app.add_api_route(path, answer, methods=["GET"], include_in_schema=False)

@@ -8,8 +8,8 @@ from typing import Any
 from studio.chats import presence, talks
 from studio.chats.engine import Engine
 from studio.chats.lanes import Cost
-from studio.texts.errors import of_error
 from studio.errors import WorkError
+from studio.texts.errors import of_error
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.chat.place import Place
@@ -63,8 +63,8 @@ def draw(visit: Visit) -> Html | None:
                                                    for count in _THREADS)]
     limit = controls.choose("threads", offered, str(now or ""), name_for=visit.say("load.limit"), change="limit")
     beside = visit.say("load.beside", run=live[0].name)
-    return tag("p", tag("span", f"{said} "), tag("span", f"{beside} "), tag("span", visit.say("load.limit"), " ", limit),
-               class_="quiet engine")
+    choice = tag("span", visit.say("load.limit"), " ", limit)
+    return tag("p", tag("span", f"{said} "), tag("span", f"{beside} "), choice, class_="quiet engine")
 
 
 # ---- presses

@@ -12,7 +12,7 @@ from studio.errors import StudioError
 from studio.texts import has, say
 from studio.texts.errors import of_error
 from studio.ui.markup import Html, join, tag
-from studio.ui.tabs.chat import composer, lanes, prompts, shelf, turns, votes
+from studio.ui.tabs.chat import composer, lanes, prompts, rows, shelf, turns, votes
 from studio.ui.tabs.chat.place import PARTS, Place
 from studio.ui.tabs.chat.visit import Visit
 from studio.ui.tabs.data import controls
@@ -72,5 +72,5 @@ def _said(visit: Visit) -> Html | None:
         words = visit.say(str(said["key"]).removeprefix("page.chat."), **said.get("values", {}))
         link = said.get("link")
         way = tag("a", visit.say(str(said["words"])), href=link, data_go=True) if link else None
-        return (controls.good if said.get("good") else controls.note)(join(words, " ", way))
+        return (controls.good if said.get("good") else controls.note)(join(words, " ", way, rows.said_more(visit)))
     return None

@@ -70,6 +70,10 @@ class Place:
         """With a sentence to show above the part, and a way to go on; `key` is the whole key of the sentence."""
         return replace(self, said={"key": key, "values": values, "good": good, "link": link, "words": words})
 
+    def made(self, name: str, what: str) -> Place:
+        """With the name of a dataset that has just been written, behind the sentence that says so."""
+        return replace(self, said={**self.said, "made": name, "what": what})
+
     def fail(self, error: StudioError) -> Place:
         """With the sentence of an error to show above the part."""
         return replace(self, said={"code": error.code, "values": error.values})

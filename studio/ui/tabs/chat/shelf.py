@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.chats.export import FORMS
 from studio.chats.heads import Head
 from studio.errors import StudioError
 from studio.texts.errors import of_error
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
+from studio.ui.tabs.chat import rows
 from studio.ui.tabs.chat.place import PARTS, Place
 from studio.ui.tabs.chat.visit import Visit
 from studio.ui.tabs.data import controls
 
 _MOST_LISTED = 100
-FORMS = ("markdown", "json", "sharegpt")
 
 
 def draw(visit: Visit) -> Html:
@@ -84,11 +85,14 @@ def head(visit: Visit) -> Html:
     else:
         title = tag("h2", _name(visit))
     ways = [controls.button(visit.say(f"shelf.{do}"), do, kind="link") for do in ("renaming", "duplicate", "remove")]
-    files = [tag("a", visit.say(f"shelf.as_{form}"), href=f"./studio/talk/{visit.place.chat}/{form}", download=True)
+    here = f"./studio/talk/{visit.place.chat}"
+    files = [tag("a", visit.say(f"shelf.as_{form}"), href=f"{here}/{form}?lang={visit.lang}", download=True)
              for form in FORMS]
     take = tag("details", tag("summary", visit.say("shelf.take")), tag("div", *files), class_="menu", data_key="take")
-    return tag("header", back, tag("div", title, tag("span", ways[0], ways[1], take, ways[2], class_="ways-of"),
-                                   class_="line-up apart"),
+    keep = controls.button(visit.say("rows.save_all"), "saving", kind="link", what="conversation",
+                           title=visit.say("rows.save_all_tip"))
+    presses = tag("span", ways[0], ways[1], take, keep, ways[2], class_="ways-of")
+    return tag("header", back, tag("div", title, presses, class_="line-up apart"), rows.form(visit, "conversation"),
                class_="set-head chat-head", data_key="head", data_of_set=True)
 
 

@@ -11,6 +11,7 @@ import gradio as gr
 
 from studio.errors import StudioError, WorkError
 from studio.ui.desk import Desk
+from studio.ui.form import Form
 from studio.ui.localize import Words
 from studio.ui.tabs.chat import parts, shelf
 from studio.ui.tabs.chat.place import Place
@@ -23,8 +24,8 @@ _LIVE = "window.studio && studio.view(element, props, watch, trigger);"
 class ChatTab:
     """Two live views (the list, the part in sight) and the place of the person who looks at them."""
 
-    def __init__(self, desk: Desk, words: Words) -> None:
-        self.desk, self.words = desk, words
+    def __init__(self, desk: Desk, words: Words, form: Form) -> None:
+        self.desk, self.words, self.form = desk, words, form
         with gr.Row(elem_classes=["data", "chat"], elem_id="chat"):
             self.shelf = _view("chat-list", "sets")
             self.body = _view("chat-body", "part")
@@ -35,11 +36,19 @@ class ChatTab:
         """What `show` and `act` update."""
         return [self.shelf, self.body, self.place]
 
+    @property
+    def given(self) -> list[Any]:
+        """The form's fields that a press here can fill."""
+        return [self.form.widgets["stage"], self.form.widgets["dataset"]]
+
     def connect(self, page: Any) -> None:
         """Which event calls which handler; the list and the part are drawn when the tab comes into sight."""
         held = [page.lang, self.place]
         acted = self.body.select(self.act, held, self.outputs, **_QUIET)
-        acted.then(None, None, None, js="() => window.studio && studio.answered()", **_QUIET)
+        given = self.body.submit(self.give, [page.lang], [*self.given, page.tabs], **_QUIET)
+        page.look_after(given)
+        for event in (acted, given):
+            event.then(None, None, None, js="() => window.studio && studio.answered()", **_QUIET)
         page.chat_tab.select(self.show, held, self.outputs, **_QUIET)
         for event in (page.relabelled, page.gone, page.loaded):
             event.then(self.refresh, [page.tab, *held], self.outputs, **_QUIET)
@@ -60,6 +69,12 @@ class ChatTab:
     def beside(self, run: str, place: Place) -> Place:
         """Before a conversation with a run's result beside its base."""
         return place.to("", run)
+
+    def give(self, lang: str, event: gr.EventData) -> list[Any]:
+        """(the fields of `given`, the tabs): a dataset that was made here and its method, Train in front."""
+        said: Mapping[str, Any] = event._data or {}
+        dataset = gr.update(value=[str(said.get("set", ""))], choices=self.desk.datasets(lang))
+        return [gr.update(value=str(said.get("stage", "sft"))), dataset, gr.Tabs(selected="train")]
 
     def act(self, lang: str, place: Place, event: gr.EventData) -> list[Any]:
         """A press: the place that follows from it, drawn; what goes wrong is a sentence there."""

@@ -51,7 +51,8 @@ def _question(visit: Visit, turn: TurnView, at: Mapping[str, int]) -> Html:
     if visit.place.of("talk").get("editing") == turn.id:
         return _editing(visit, turn)
     only = turn.answers[0].place if turn.alone and turn.answers else ""
-    edit = controls.button(visit.say("talk.edit"), "edit", kind="link", message=turn.id, title=visit.say("talk.edit_tip"))
+    tip = visit.say("talk.edit_tip")
+    edit = controls.button(visit.say("talk.edit"), "edit", kind="link", message=turn.id, title=tip)
     body = tag("pre", turn.content) if turn.role == "tool" else tag("div", *prose.blocks(turn.content, visit.lang))
     to = tag("small", visit.say("talk.only", place=only), class_="chip") if only else None
     tool = tag("small", visit.say("talk.tool"), class_="chip") if turn.role == "tool" else None
@@ -78,7 +79,8 @@ def _cell(visit: Visit, turn: TurnView, one: AnswerView, column: int, comparing:
         body = lens.draw(visit, one)
     elif comparing:
         body = difference.draw(visit, turn, one)
-    return tag("div", drawn.draw(visit, one, body, _presses(visit, turn, one)), class_="cell",
+    presses = join(_presses(visit, turn, one), rows.form(visit, "answer", one.id))
+    return tag("div", drawn.draw(visit, one, body, presses), class_="cell",
                style=f"--at:{column}", data_key=f"cell-{one.place}")
 
 
@@ -101,7 +103,7 @@ def _presses(visit: Visit, turn: TurnView, one: AnswerView) -> Html | None:
                for do, words, is_there in offered if is_there]
     only = controls.button(visit.say("answer.only"), "only", kind="link", answer=one.id,
                            title=visit.say("answer.only_tip")) if alone else None
-    return tag("div", copy, *presses, only, rows.way(visit, turn, one), class_="presses")
+    return tag("div", copy, *presses, only, rows.way(visit, one), class_="presses")
 
 
 # ---- presses
@@ -111,11 +113,9 @@ def toggle(visit: Visit, said: Mapping[str, Any]) -> Place:
     do = str(said.get("do"))
     what = {"edit": "editing", "correct": "correcting"}.get(do, do)
     which = str(said.get("message") or said.get("answer") or "")
-    held = visit.place.of("talk")
-    is_open = held.get(what) == which
-    closed = {name: None for name in _OPENED}
-    return visit.place.keep("talk", **closed, token=None).keep(
-        "talk", **{**closed, what: None if is_open else which}, token=None)
+    is_open = visit.place.of("talk").get(what) == which
+    held = {**dict.fromkeys(_OPENED), what: None if is_open else which, "token": None}
+    return visit.place.keep("talk", **held)
 
 
 def close(visit: Visit, said: Mapping[str, Any]) -> Place:
