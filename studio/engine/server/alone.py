@@ -1,6 +1,6 @@
 """Row by row: the careful way for models whose attention cannot be exchanged (GPT-Neo, BLOOM, Mamba, …).
 
-Every row has the cache that its own model makes; a step is one forward pass a row. Slower with many rows, right for all.
+Every row has the cache that its own model makes; a step is one forward pass a row: slower with many rows, never wrong.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Checkpoints:
         Raises InputError adapter_missing, adapter_kind, adapter_feature, adapter_mismatch, checkpoint_incomplete.
         """
         if folder.parent.name == "checkpoints" and not (folder / "complete").exists():
-            raise InputError("checkpoint_incomplete", path=str(folder))
+            raise InputError("checkpoint_incomplete", name=str(folder))
         made = self._prefix(name, folder) if kind == "prefix" else self._low_rank(name, folder)
         self.loaded[name] = made
         return made

@@ -44,12 +44,13 @@ def available_bytes() -> int:
 
 
 def fits(facts: ModelFacts, numbers: Numbers, quantization_bit: int | None) -> None:
-    """Say no before anything is read; raises WorkError memory_short."""
+    """Say no before anything is read; raises WorkError lane_memory_short."""
     if numbers.device.type != "cpu":
         return
     needed, free = needed_bytes(facts, numbers, quantization_bit), available_bytes()
     if needed > free:
-        raise WorkError("memory_short", needed=round(needed / 2**20), available=round(free / 2**20))
+        raise WorkError("lane_memory_short", name=facts.folder.name, needed=round(needed / 1e9, 1),
+                        free=round(free / 1e9, 1))
 
 
 def base_hash(folder: Path, workspace: Workspace) -> str:

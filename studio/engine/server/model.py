@@ -45,7 +45,7 @@ class Model:
 
     @classmethod
     def load(cls, config: Any, say: Callable[[Mapping[str, Any]], None]) -> Model:
-        """Load a base; raises InputError and WorkError with the codes of loading, of the tokenizer, memory_short."""
+        """Load a base; raises InputError and WorkError with the codes of loading, of the tokenizer, lane_memory_short."""
         began = time.monotonic()
         if config.cpu_threads:
             torch.set_num_threads(config.cpu_threads)

@@ -35,7 +35,7 @@ class Request:
     def of(cls, message: Mapping[str, Any], vocabulary: int, context: int) -> Request:
         """The wish in a message; its length is cut to what the context leaves.
 
-        Raises InputError answer_ids for ids that the model does not have, context_length_exceeded.
+        Raises InputError answer_ids for ids that the model does not have, prompt_too_long_for_context.
         """
         ids = tuple(map(int, message["ids"]))
         begun = tuple(map(int, message.get("prefix_ids") or ()))
@@ -45,7 +45,7 @@ class Request:
         long = len(ids) + len(begun)
         wanted = int(message.get("max_tokens") or 0)
         if context and long + min(wanted, 1) > context:
-            raise InputError("context_length_exceeded", length=long, most=context)
+            raise InputError("prompt_too_long_for_context", length=long, most=context)
         return cls(message["id"], message.get("lane") or "", ids, begun,
                    min(wanted, context - long) if context else wanted, max(1, int(message.get("n") or 1)),
                    message.get("sampling") or {}, tuple(message.get("stop") or ()),

@@ -129,7 +129,7 @@ class Scheduler:
             if not self._has_memory(one.request, len(coming)):
                 if self.rows:
                     return
-                self._refuse(one.request, WorkError("memory_short", **self._memory(one.request, len(coming))))
+                self._refuse(one.request, WorkError("rows_memory_short", **self._memory(one.request, len(coming))))
                 continue
             self.waiting.popleft()
             if len(coming) < len(one.choices):
@@ -146,16 +146,16 @@ class Scheduler:
         tokens = len(request.prompt) + request.max_tokens
         rows = max(choices, request.num_beams)
         needed = tokens * rows * self.runner.bytes_per_token * _WHILE_GROWING
-        return {"needed": needed >> 20, "available": available_bytes() >> 20}
+        return {"needed": needed >> 20, "free": available_bytes() >> 20}
 
     def _has_memory(self, request: Request, choices: int) -> bool:
         """Whether its rows fit; what is kept of ended rows gives way."""
         memory = self._memory(request, choices)
-        if memory["needed"] < memory["available"]:
+        if memory["needed"] < memory["free"]:
             return True
         self.kept.shrink(0)
         memory = self._memory(request, choices)
-        return memory["needed"] < memory["available"]
+        return memory["needed"] < memory["free"]
 
     def _refuse(self, request: Request, error: StudioError) -> None:
         """Say why a request gets no answer, once for all its choices."""
