@@ -112,6 +112,11 @@ class Predictions:
         """The numbers of the rows that a model has answered, ascending."""
         return self.rows[self._table[model] >= 0] if model in self._table else np.zeros(0, np.int64)
 
+    def endings(self, model: str) -> dict[str, int]:
+        """How many of a model's answers ended in which way."""
+        ways = self._aligned(model, self._columns["\0finish"])
+        return {name: count for name, way in self._ways.items() if (count := int((ways == way).sum()))}
+
     def prediction(self, model: str, row: int) -> Prediction | None:
         """What a model answered to a row, if it did; raises InputError predictions_changed for another file."""
         line = self._line(model, row)

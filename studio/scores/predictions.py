@@ -27,7 +27,8 @@ class Prediction:
     """What one model answered to one row, and what the metrics say of it.
 
     `prompt` are the messages that were asked, each with role and content; `finish` is stop, length or "" where it is
-    not known; `place` is file and line of the row; a score is None where the metric does not apply.
+    not known; `place` is file and line of the row; a score is None where the metric does not apply. `parts` are the
+    pieces of scores that only all rows together have. `references` are further answers that count as right.
     """
 
     model: str
@@ -42,6 +43,9 @@ class Prediction:
     seconds: float = 0.0
     scores: Mapping[str, float | None] = field(default_factory=dict)
     place: tuple[str, int] | None = None
+    parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+    schema: Any = None
 
     @property
     def question(self) -> str:
@@ -53,10 +57,13 @@ class Prediction:
         found: dict[str, Any] = {"model": self.model, "row": self.row, "prompt": [dict(one) for one in self.prompt],
                                  "reference": self.reference}
         found |= {"choices": list(self.choices)} if self.choices else {}
+        found |= {"references": list(self.references)} if self.references else {}
+        found |= {"schema": self.schema} if self.schema is not None else {}
         found |= {"answer": self.answer}
         found |= {"thinking": self.thinking} if self.thinking else {}
         found |= {"finish": self.finish, "tokens": self.tokens, "seconds": round(self.seconds, 4),
                   "scores": {name: number(value) for name, value in self.scores.items()}}
+        found |= {"parts": {name: list(part) for name, part in self.parts.items()}} if self.parts else {}
         return found | ({"place": list(self.place)} if self.place else {})
 
 
@@ -71,7 +78,9 @@ def of_plain(line: Mapping[str, Any]) -> Prediction:
         choices=tuple(str(one) for one in line.get("choices") or ()), finish=str(line.get("finish") or ""),
         tokens=int(line.get("tokens") or 0), seconds=float(line.get("seconds") or 0.0),
         scores={str(name): number(value) for name, value in scores.items()},
-        place=(str(place[0]), int(place[1])) if isinstance(place, list | tuple) and len(place) == 2 else None)
+        place=(str(place[0]), int(place[1])) if isinstance(place, list | tuple) and len(place) == 2 else None,
+        parts={str(name): tuple(float(one) for one in part) for name, part in (line.get("parts") or {}).items()},
+        references=tuple(str(one) for one in line.get("references") or ()), schema=line.get("schema"))
 
 
 def number(value: Any) -> float | None:
