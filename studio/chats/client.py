@@ -19,7 +19,7 @@ Heard = Callable[[Chunk], None]
 Stop = Callable[[], bool]
 _CONNECT_SECONDS, _ANSWER_SECONDS, _SILENCE_SECONDS = 10.0, 60.0, 900.0
 _STOP_LOOK_SECONDS = 0.05
-# Between two reads; what has come meanwhile is parsed in one go, which costs a quarter of doing so token by token.
+# A rest now and then; what comes meanwhile is parsed in one go, a fifth cheaper than token by token (four lanes).
 _REST_SECONDS = 0.03
 _MOST_RETRY_SECONDS = 2.0
 _LONGEST_REASON = 600
@@ -96,7 +96,7 @@ def _follow(response: Any, on_chunk: Heard, should_stop: Stop) -> None:
 
 def _read(response: Any, on_chunk: Heard, should_stop: Stop) -> bool:
     """Hear the events of the stream; whether it came to its end."""
-    rest = b""
+    rest, rested = b"", 0.0
     for part in response.iter_raw():
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
@@ -112,7 +112,9 @@ def _read(response: Any, on_chunk: Heard, should_stop: Stop) -> bool:
             if "error" in chunk:
                 raise _said(chunk["error"], 500)
             on_chunk(chunk)
-        time.sleep(_REST_SECONDS)
+        if (now := time.monotonic()) - rested > _REST_SECONDS:
+            time.sleep(_REST_SECONDS)
+            rested = now + _REST_SECONDS
     return False
 
 
