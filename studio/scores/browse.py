@@ -63,7 +63,18 @@ class Page:
 
 
 class Predictions:
-    """The predictions of a file, also while it grows; `look` takes in what is new."""
+    """The predictions of a file, also while it grows; `look` takes in what is new.
+
+    `rows` are the numbers of all rows, ascending; `models` stand in the order of the file; `broken` counts lines that
+    are no predictions.
+    """
+
+    _mark: tuple[int, int]
+    _size: int
+    _time: int
+    _read: int
+    _starts: array[int]
+    _ends: array[int]
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Predictions in the older systems' form, a `label` and a `predict` a line: read from elsewhere, and written for them."""
+"""Predictions in the older systems' form, `label` and `predict` a line: read from elsewhere, written for them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ Stop = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Leaks:
-    """The numbers of rows that were trained on, ascending: asked the same, or nearly the same; `rows` were looked at."""
+    """The rows that were trained on, ascending: asked the same, or nearly the same; `rows` were looked at."""
 
     exact: tuple[int, ...]
     near: tuple[int, ...]

@@ -25,7 +25,7 @@ from studio.errors import InputError, StopAsked, WorkError
 from studio.plugins import kinds, plugin
 from studio.plugins.metrics import Row
 from studio.records import read_json, write_atomically, write_json
-from studio.scores.predictions import Prediction, lines, of_plain, parsed, spelled
+from studio.scores.predictions import Prediction, of_plain, parsed, spelled
 from studio.workspace import PROJECT
 
 PIECE_BYTES = 1 << 20
@@ -155,7 +155,8 @@ def _work(folder: Path, scorer: Scorer, mine: Sequence[int], between: Callable[[
     for number in mine:
         target = folder / f"{number}.jsonl"
         if not target.exists():
-            text = "".join(_scored_lines(Path(job["path"]), *job["pieces"][number], scorer))
+            begin, end = job["pieces"][number]
+            text = "".join(_scored_lines(Path(job["path"]), begin, end, scorer))
             write_atomically(folder / f"{number}.failures", json.dumps(scorer.failures))
             write_atomically(target, text)
             scorer.failures = {}
@@ -164,15 +165,13 @@ def _work(folder: Path, scorer: Scorer, mine: Sequence[int], between: Callable[[
 
 
 def _scored_lines(path: Path, begin: int, end: int, scorer: Scorer) -> Iterator[str]:
-    """The lines of a piece with their scores; what is no prediction is left out."""
-    for start, raw in lines(path, begin):
-        if start >= end:
-            return
-        found = parsed(raw)
-        if found is None:
-            continue
+    """The lines of a piece with their scores; what is no whole prediction is left out."""
+    with open(path, "rb") as file:
+        file.seek(begin)
+        *whole, _half = file.read(end - begin).split(b"\n")
+    for raw in whole:
         try:
-            prediction = of_plain(found)
+            prediction = of_plain(parsed(raw) or {})
         except (KeyError, TypeError, ValueError):
             continue
         yield spelled(scorer.scored(prediction)).decode()

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -29,8 +29,8 @@ SAME_WITHIN = 0.01
 # Student's t for GROUPS - 1 degrees of freedom, two-sided 95 %
 T_GROUPS = 2.093024054408263
 WILSON, BOOTSTRAP, GROUPED, NONE = "wilson", "bootstrap", "groups", "none"
-Values = Sequence[float] | np.ndarray
-Whole = Callable[[np.ndarray], float]
+Values: TypeAlias = "Sequence[float] | np.ndarray"
+Whole: TypeAlias = "Callable[[np.ndarray], float]"
 
 
 @dataclass(frozen=True)
