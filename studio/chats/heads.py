@@ -24,7 +24,7 @@ _VERSION = 1
 _TABLE = """CREATE TABLE IF NOT EXISTS heads (id TEXT PRIMARY KEY, changed INTEGER, bytes INTEGER, title TEXT,
     first TEXT, lanes TEXT, created REAL, updated REAL, messages INTEGER, votes INTEGER, corrections INTEGER,
     words TEXT)"""
-_SHOWN = "id, title, first, lanes, created, updated, messages, votes, corrections"
+_SHOWN = ", ".join(("id", "title", "first", "lanes", "created", "updated", "messages", "votes", "corrections"))
 _AROUND = 36
 _BEGINNING = 80
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
@@ -111,7 +111,7 @@ class Heads:
 
     def _follow(self, base: sqlite3.Connection) -> None:
         """Read again what has changed, forget what is gone."""
-        known = {row[0]: row[1:] for row in base.execute("SELECT id, changed, bytes FROM heads")}
+        known = {row[0]: row[1:] for row in base.execute("SELECT id, changed, bytes FROM heads;")}
         there = dict(_stamps(self.folder))
         gone = [(id,) for id in known.keys() - there.keys()]
         base.executemany("DELETE FROM heads WHERE id = ?", gone)
