@@ -92,7 +92,7 @@ class Alone:
             return None
         made = OwnCache(kept.lane, kept.before, length, copy.deepcopy(kept.cache))
         if length < kept.length:
-            made.cache.crop(made.before + length)
+            made.cache.crop(length - kept.length)  # how many to take off, negative
         return made
 
     @torch.inference_mode()

@@ -210,8 +210,8 @@ def _tensors(folder: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
-        return load_file(folder / adapters.WEIGHTS)
+    try:  # copies: what is read stays mapped to the file, and a file written anew in place would end the process
+        return {name: value.clone() for name, value in load_file(folder / adapters.WEIGHTS).items()}
     except (OSError, SafetensorError) as error:
         raise InputError("adapter_missing", path=str(folder / adapters.WEIGHTS)) from error
 

@@ -45,7 +45,7 @@ class Model:
 
     @classmethod
     def load(cls, config: Any, say: Callable[[Mapping[str, Any]], None]) -> Model:
-        """Load a base; raises InputError and WorkError with the codes of loading, of the tokenizer, lane_memory_short."""
+        """Load a base; raises the errors of loading and of the tokenizer, WorkError lane_memory_short."""
         began = time.monotonic()
         if config.cpu_threads:
             torch.set_num_threads(config.cpu_threads)
@@ -57,6 +57,8 @@ class Model:
         wanted = loading.Wanted(config.base, config.name, quantization_bit=config.quantization_bit,
                                 compute_type="bf16" if numbers.compute == torch.bfloat16 else config.compute_type)
         network = loading.load_model(wanted, numbers).eval()
+        if not config.quantization_bit:
+            _let_go_of_files(network)
         context = min(filter(None, (config.context, facts.context)), default=0)
         narrow.install(network)
         current = Pass()
@@ -149,6 +151,16 @@ class Model:
 def without_gradients() -> Any:
     """Within, this thread computes without gradients; what it makes there can be changed in place only there."""
     return torch.inference_mode()
+
+
+def _let_go_of_files(network: Any) -> None:
+    """Copy weights that are mapped to their files: one that is written anew in place would end the process."""
+    copies: dict[int, torch.Tensor] = {}
+    for parameter in network.parameters():
+        where = parameter.data_ptr()
+        if where not in copies:
+            copies[where] = parameter.data.clone()
+        parameter.data = copies[where]
 
 
 class _Hash:
