@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from studio import __version__
-from studio.engine.server import docs_page, replies, routes_chat, routes_studio, routes_texts
+from studio.engine.server import docs_page, replies, routes_chat, routes_studio, routes_texts, routes_vllm
 from studio.engine.server.errors import Refusal
 from studio.engine.server.gate import Gate
 from studio.engine.server.keys import Keys
@@ -33,6 +33,12 @@ ROUTES: tuple[tuple[str, str, Route], ...] = (
     ("POST", "/studio/unload", routes_studio.unload),
     ("GET", "/studio/estimate", routes_studio.estimate),
 )
+# What is answered otherwise when vLLM answers; it has no use for what stands in LEFT_OUT.
+VLLM: Mapping[str, Route] = {
+    "/v1/chat/completions": routes_vllm.chat, "/v1/completions": routes_vllm.completions,
+    "/v1/embeddings": routes_vllm.embeddings, "/": routes_vllm.plain, "/health": routes_vllm.health,
+    "/metrics": routes_vllm.counted}
+LEFT_OUT = frozenset({"/studio/load", "/studio/unload"})
 
 
 def application(server: Server, keys: Keys) -> Gate:
@@ -40,6 +46,10 @@ def application(server: Server, keys: Keys) -> Gate:
     app = FastAPI(title="fine-tuning-studio", version=__version__, docs_url=None, redoc_url=None,
                   openapi_url="/openapi.json")
     for method, path, route in ROUTES:
+        if server.vllm is not None:
+            if path in LEFT_OUT:
+                continue
+            route = VLLM.get(path, route)
         app.add_api_route(path, _bound(route, server), methods=[method], response_class=replies.Json,
                           name=route.__name__, **docs_page.described(server.lang, path, bool(keys)))
     app.add_api_route("/docs", docs_page.page(app, server.lang), include_in_schema=False)

@@ -22,6 +22,7 @@ from typing import Any
 import uvicorn
 
 from studio.engine.server import settings as configuration
+from studio.engine.server import vllm
 from studio.engine.server.app import application
 from studio.engine.server.keys import Keys
 from studio.engine.server.metrics import Metrics
@@ -43,6 +44,8 @@ def main(argv: list[str]) -> int:
         keys = configuration.keys()
         if not is_loopback(asked.host) and not keys:
             raise InputError("serve_needs_key", host=asked.host)
+        if asked.backend == "vllm":
+            vllm.check()
         _more_files()
         listening = bound(asked.host, asked.port)
         return asyncio.run(serve(asked, Keys(keys), listening))
@@ -55,7 +58,8 @@ async def serve(asked: Settings, keys: Keys, listening: socket.socket) -> int:
     """Listen, load what is listed, serve until the end."""
     registry = Registry(asked)
     registry.list_models()
-    app = application(Server(asked, registry, Metrics()), keys)
+    other = vllm.Vllm(registry) if asked.backend == "vllm" else None
+    app = application(Server(asked, registry, Metrics(), other), keys)
     running = _Quiet(uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", loop="asyncio", http="h11", ws="none",
         server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS, backlog=_BACKLOG, timeout_keep_alive=65))
@@ -70,11 +74,13 @@ async def serve(asked: Settings, keys: Keys, listening: socket.socket) -> int:
     if asked.ready_file:
         write_json(Path(asked.ready_file), where)
     registry.start()
-    loading = asyncio.create_task(registry.load_listed())
+    loading = asyncio.create_task(other.start() if other else registry.load_listed())
     loading.add_done_callback(lambda task: _told(task, stop))
     await stop.asked.wait()
     loading.cancel()
     await registry.end()
+    if other:
+        await other.end()
     running.should_exit = True
     await serving
     return stop.code

@@ -335,8 +335,8 @@ class Registry:
 
         Raises Refusal model_loading (503).
         """
-        waiting = next((base for base in self.bases.values() if base.wanted), None)
-        if self.beginning or waiting is not None:
+        if self.beginning:
+            waiting = next((base for base in self.bases.values() if base.wanted), None)
             seconds = self._seconds_left(waiting) if waiting is not None else 1
             name = waiting.lane.name if waiting is not None else next(iter(self.listed))
             raise Refusal("model_loading", 503, "model", seconds, name=name)

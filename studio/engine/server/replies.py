@@ -92,7 +92,7 @@ class Later(Response):
         async def do() -> None:
             await (await self.work)(scope, receive, send)
 
-        await _unless_gone(do(), receive)
+        await unless_gone(do(), receive)
 
 
 class Events(Response):
@@ -105,7 +105,7 @@ class Events(Response):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Send what comes until it ends or the client goes away."""
-        await _unless_gone(self._tell(scope, receive, send), receive)
+        await unless_gone(self._tell(scope, receive, send), receive)
 
     async def _tell(self, scope: Any, receive: Any, send: Any) -> None:
         begun = False
@@ -114,14 +114,25 @@ class Events(Response):
                 async for data in source:
                     if not begun:
                         begun = True
-                        await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
+                        await begin_events(send)
                     await send({"type": "http.response.body", "body": data, "more_body": True})
         except StudioError as error:
             if not begun:
                 await refused(error, self.lang)(scope, receive, send)
                 return
-            await send({"type": "http.response.body", "body": event(errors.body(error, self.lang)), "more_body": True})
+            await end_events(send, error, self.lang)
+            return
         await send({"type": "http.response.body", "body": DONE})
+
+
+async def begin_events(send: Any) -> None:
+    """The head of a stream of events."""
+    await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
+
+
+async def end_events(send: Any, error: StudioError, lang: str) -> None:
+    """The end of a stream that an error ends: the error is its last event."""
+    await send({"type": "http.response.body", "body": event(errors.body(error, lang)) + DONE})
 
 
 def event(value: Mapping[str, Any]) -> bytes:
@@ -129,7 +140,7 @@ def event(value: Mapping[str, Any]) -> bytes:
     return b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-async def _unless_gone(work: Any, receive: Any) -> None:
+async def unless_gone(work: Any, receive: Any) -> None:
     """Do the work; a client that goes away cancels it."""
     working = asyncio.create_task(work)
     watching = asyncio.create_task(_gone(receive))

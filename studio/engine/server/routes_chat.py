@@ -190,20 +190,11 @@ def _chunk(head: bytes, index: int, delta: dict[str, Any], logprobs: dict[str, A
 async def plain(request: Request, server: Server) -> Response:
     """`{"prompt", "history", "max_length", "top_p", "temperature"}` → `{"response", "history", "status", "time"}`."""
     said = protocol.parse(await replies.body(request))
-    question = protocol.wanted(said, "prompt", str, "")
-    if not question:
-        raise Refusal("body_needs", 400, "prompt", name="prompt")
-    history = protocol.wanted(said, "history", list, [])
-    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
-               for pair in history):
-        raise Refusal("plain_history", 400, "history")
+    talk, history = plain_talk(said)
     name = said.get("model") or next(iter(server.registry.names()), "")
     longest = protocol.whole(said, "max_length", 2048, 1, 1_048_576)
     ask = protocol.common({"model": name, "temperature": said.get("temperature", 0.95),
                            "top_p": said.get("top_p", 0.7)}, CHAT_KEYS)
-    turns = [message for one, reply in history
-             for message in (Message("user", one), Message("assistant", reply))]
-    talk = Talk((*turns, Message("user", question)))
 
     async def work() -> Response:
         try:
@@ -214,7 +205,21 @@ async def plain(request: Request, server: Server) -> Response:
             answer = "".join((await telling.whole())[0].content)
         except StudioError as error:
             return replies.refused(error, server.lang)
-        return replies.Json({"response": answer, "history": [*history, [question, answer]], "status": 200,
+        asked_last = talk.messages[-1].content
+        return replies.Json({"response": answer, "history": [*history, [asked_last, answer]], "status": 200,
                              "time": datetime.now().strftime("%Y-%m-%d %H:%M:%S")})
 
     return replies.Later(work())
+
+
+def plain_talk(said: Mapping[str, Any]) -> tuple[Talk, list[list[str]]]:
+    """The conversation of a plain request, and its history as it came."""
+    question = protocol.wanted(said, "prompt", str, "")
+    if not question:
+        raise Refusal("body_needs", 400, "prompt", name="prompt")
+    history = protocol.wanted(said, "history", list, [])
+    if not all(isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)
+               for pair in history):
+        raise Refusal("plain_history", 400, "history")
+    turns = [message for one, reply in history for message in (Message("user", one), Message("assistant", reply))]
+    return Talk((*turns, Message("user", question))), history

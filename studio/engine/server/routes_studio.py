@@ -53,7 +53,7 @@ async def health(request: Request, server: Server) -> Response:
     """200 when what is listed can answer, 503 while it is being loaded."""
     bases = server.registry.bases.values()
     loading = [base.lane.name for base in bases if not base.worker.ready.done()]
-    waiting = any(base.wanted for base in bases)
+    waiting = server.registry.beginning
     found = {"status": "loading" if waiting else "ok", "loading": loading,
              "loaded": [base.lane.name for base in bases if base.worker.facts and base.worker.alive]}
     return replies.Json(found, 503 if waiting else 200, {"Retry-After": "2"} if waiting else None)
@@ -87,6 +87,8 @@ def described(lane: Lane) -> dict[str, Any]:
 
 
 def _state(server: Server, lane: Lane) -> str:
+    if server.vllm is not None:
+        return "loaded" if server.vllm.ready.done() else "loading"
     base = server.registry.bases.get(lane.base)
     if base is None or not base.worker.alive:
         return "unloaded"

@@ -68,7 +68,8 @@ def test_the_official_client_goes_round_with_a_tool(client: Any) -> None:
     assert first.choices[0].finish_reason == "tool_calls" and message.content is None
     call = message.tool_calls[0]
     assert call.function.name == "add" and json.loads(call.function.arguments).keys() == {"a", "b"}
-    turns = [*QUESTION, message.model_dump(exclude_none=True), {"role": "tool", "tool_call_id": call.id, "content": "15"}]
+    result = {"role": "tool", "tool_call_id": call.id, "content": "15"}
+    turns = [*QUESTION, message.model_dump(exclude_none=True), result]
     second = client.chat.completions.create(model="caller", messages=turns, tools=[ADD], temperature=0)
     assert "It is" in second.choices[0].message.content and second.choices[0].finish_reason == "stop"
 
