@@ -22,6 +22,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return AutoModelForCausalLM.from_pretrained(make_model(tmp_path_factory.mktemp("beams"), "llama")).eval()
 
 
+@pytest.fixture(scope="module")
+def few_words(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One of 24 tokens only, so that ends are likely at every step."""
+    from transformers import AutoModelForCausalLM
+
+    made = make_model(tmp_path_factory.mktemp("few"), "llama", vocab_size=24, tie_word_embeddings=False)
+    model = AutoModelForCausalLM.from_pretrained(made).eval()
+    torch.manual_seed(1)
+    torch.nn.init.normal_(model.lm_head.weight, std=0.2)
+    return model
+
+
 def theirs(model: Any, prompt: list[int], count: int, ends: list[int], max_tokens: int, **more: Any) -> list[list[int]]:
     """What `generate` says, without what it fills up with."""
     with torch.inference_mode():
@@ -54,6 +66,16 @@ def test_beams_are_those_of_generate(model: Any, prompt: list[int], count: int) 
     likely = torch.topk(model(torch.tensor([prompt])).logits[0, -1], 40).indices.tolist()
     for ends in ([2], likely[10:40:2]):  # ends that are found soon, so that beams of several lengths compete
         assert ours(model, prompt, count, ends, 12) == theirs(model, prompt, count, ends, 12)
+
+
+def test_beams_of_several_lengths_compete_as_they_do_there(few_words: Any) -> None:
+    dice = torch.Generator().manual_seed(4)
+    for number in range(40):
+        prompt = torch.randint(3, 24, (4,), generator=dice).tolist()
+        ends = [2, 5, 7, 11][:1 + number % 4]
+        count, penalty = 2 + number % 4, (0.0, 1.0, 1.5)[number % 3]
+        found = ours(few_words, prompt, count, ends, 10, penalty)
+        assert found == theirs(few_words, prompt, count, ends, 10, length_penalty=penalty), number
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.6, 2.0])

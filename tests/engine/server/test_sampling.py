@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from studio.engine.server.sampling import RowState, Sampler, Sampling, filtered, uniform
+from studio.engine.server.sampling import RowState, Sampler, Sampling, _reached, filtered, uniform
 
 SIZE = 700
 
@@ -184,3 +184,9 @@ def test_forbidden_tokens_are_never_drawn() -> None:
     scores[0, [255, 256, 999]] = 0.0  # the borders of blocks
     drawn = {Sampler().pick(scores, [RowState(Sampling(seed=seed), [])]).ids[0] for seed in range(60)}
     assert drawn == {255, 256, 999}
+
+
+def test_a_chance_of_zero_and_one_of_nearly_one_draw_what_is_allowed() -> None:
+    sums = torch.tensor([[0.0, 0.0, 0.25, 0.25, 1.0, 1.0]], dtype=torch.float64)
+    wanted = [0.0, 0.1, 0.25, 0.999, 1.0]
+    assert [int(_reached(sums, torch.tensor([[one]], dtype=torch.float64))) for one in wanted] == [2, 2, 4, 4, 4]
