@@ -62,6 +62,7 @@ def _about(visit: Visit, name: str) -> Html:
     except StudioError as error:
         return tag("p", of_error(visit.lang, error), class_="problem about", role="alert")
     there = presence.presence(load.engine(visit)).look(name)
+    waits = visit.seen is not None and visit.seen.is_live and there.state != presence.LOADED
     facts = [visit.say(f"lanes.kind_{lane.kind}")]
     if lane.step:
         chosen = visit.say(f"lanes.chosen_{lane.chosen}") if lane.chosen else ""
@@ -69,7 +70,7 @@ def _about(visit: Visit, name: str) -> Html:
     if lane.quantization_bit:
         facts.append(visit.say("lanes.bits", count=lane.quantization_bit))
     return tag("p", tag("span", " · ".join(facts)), " · ", load.state(visit, name, there, cost), class_="quiet about",
-               data_poll=True if there.state == presence.LOADING else None)
+               data_poll=True if there.state == presence.LOADING or waits else None)
 
 
 def _adding(visit: Visit) -> Html:
