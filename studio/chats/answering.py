@@ -63,13 +63,13 @@ class Work:
             if self._goes_on:
                 body |= asking.going_on(self._words, self._begins, turns, is_own=address.is_own)
                 if "prefix_ids" in body:
-                    self._known = [len(self.answer.content), len(self.answer.thinking), len(self.answer.tokens)]
+                    self._known = [len(self.answer.content), len(self.answer.thinking), self.answer.token_count]
                 elif not self.answer.content:
                     self.conversation.grow(self.answer.id, self._words, "", self._begins)
         try:
             client.stream(address, body, self._hear, self.stop.is_set)
         except WorkError as error:
-            if error.code != "engine_refused" or "logprobs" not in str(error.values) or self.answer.tokens:
+            if error.code != "engine_refused" or "logprobs" not in str(error.values) or self.answer.token_count:
                 raise
             for name in ("logprobs", "top_logprobs"):  # a server that has no token lens can answer all the same
                 body.pop(name)
@@ -136,6 +136,10 @@ def tokens_of(logprobs: Any) -> list[Token]:
     """The tokens of a piece of an answer, as `Token` has them; the id is -1 where a server says none."""
     if not isinstance(logprobs, dict):
         return []
-    return [[one.get("token") or "", one.get("id", -1), one.get("logprob"),
-             [[other.get("token") or "", other.get("id", -1), other.get("logprob")]
-              for other in one.get("top_logprobs") or ()]] for one in logprobs.get("content") or ()]
+    return [[*_choice(one), [_choice(other) for other in one.get("top_logprobs") or ()]]
+            for one in logprobs.get("content") or ()]
+
+
+def _choice(said: Mapping[str, Any]) -> Token:
+    logprob = said.get("logprob")
+    return [said.get("token") or "", said.get("id", -1), None if logprob is None else round(logprob, 4)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from studio.errors import StopAsked, WorkError
+from studio.errors import StopAsked, StudioError, WorkError
 
 Chunk = dict[str, Any]
 Heard = Callable[[Chunk], None]
@@ -22,6 +22,7 @@ _STOP_LOOK_SECONDS = 0.05
 # A rest now and then; what comes meanwhile is parsed in one go, a fifth cheaper than token by token (four lanes).
 _REST_SECONDS = 0.03
 _MOST_RETRY_SECONDS = 2.0
+_HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 _LONGEST_REASON = 600
 
 
@@ -55,15 +56,16 @@ def stream(address: Address, body: Mapping[str, Any], on_chunk: Heard, should_st
     """
     import httpx
 
-    with _client(address, _SILENCE_SECONDS) as client:
+    with _client(address, _SILENCE_SECONDS) as client, _Line(should_stop) as line:
         while True:
-            with _failures(address, httpx):
+            with line.cut(), _failures(address, httpx):
                 request = client.build_request("POST", f"{address.api}/chat/completions", content=orjson.dumps(body),
-                                               headers={"Content-Type": "application/json"})
+                                               headers=_HEADERS, extensions={"trace": line.follow})
                 response = client.send(request, stream=True)
                 try:
                     if response.status_code == 200:
-                        _follow(response, on_chunk, should_stop)
+                        if not _read(response, on_chunk, should_stop):
+                            raise WorkError("engine_gone")
                         return
                     response.read()
                     again = _retry_seconds(response)
@@ -74,24 +76,42 @@ def stream(address: Address, body: Mapping[str, Any], on_chunk: Heard, should_st
             _wait(again, should_stop)
 
 
-def _follow(response: Any, on_chunk: Heard, should_stop: Stop) -> None:
-    """Read a stream to its end; a watcher cuts the line when it shall stop, whatever the other side is doing."""
-    over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(response, should_stop, over), name="stream watcher", daemon=True)
-    watcher.start()
-    try:
-        if not _read(response, on_chunk, should_stop):
-            if should_stop():
-                raise StopAsked("answering")
-            raise WorkError("engine_gone")
-    except WorkError:
-        raise
-    except Exception:
-        if should_stop():
-            raise StopAsked("answering") from None
-        raise
-    finally:
-        over.set()
+class _Line:
+    """The line to a server; a watcher cuts it when it shall stop, whatever the other side is doing or not yet doing."""
+
+    def __init__(self, should_stop: Stop) -> None:
+        self._should_stop = should_stop
+        self._over = threading.Event()
+        self._socket: Any = None
+
+    def __enter__(self) -> _Line:
+        threading.Thread(target=self._watch, name="line watcher", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def follow(self, name: str, info: Mapping[str, Any]) -> None:
+        """Hear from the transport what it connected."""
+        if name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    @contextlib.contextmanager
+    def cut(self) -> Iterator[None]:
+        """Whatever breaks because the line was cut on purpose is a stop."""
+        try:
+            yield
+        except StudioError:
+            if self._should_stop():
+                raise StopAsked("answering") from None
+            raise
+
+    def _watch(self) -> None:
+        while not self._over.wait(_STOP_LOOK_SECONDS):
+            if self._should_stop() and self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                return
 
 
 def _read(response: Any, on_chunk: Heard, should_stop: Stop) -> bool:
@@ -116,17 +136,6 @@ def _read(response: Any, on_chunk: Heard, should_stop: Stop) -> bool:
             time.sleep(_REST_SECONDS)
             rested = now + _REST_SECONDS
     return False
-
-
-def _watch(response: Any, should_stop: Stop, over: threading.Event) -> None:
-    while not over.wait(_STOP_LOOK_SECONDS):
-        if should_stop():
-            stream = response.extensions.get("network_stream")
-            line = stream.get_extra_info("socket") if stream else None
-            if line is not None:
-                with contextlib.suppress(OSError):
-                    line.shutdown(socket.SHUT_RDWR)
-            return
 
 
 def models(address: Address) -> list[Chunk]:

@@ -78,7 +78,7 @@ class Conversation:
         """The tokens of an answer, each [text, id, logprob, alternatives]; none while names are hidden."""
         with self._guard:
             answer = self.answer(id)
-            return [] if self.tree.is_hidden(self.message(answer.message)) else list(answer.tokens)
+            return [] if self.tree.is_hidden(self.message(answer.message)) else answer.tokens
 
     def path_to(self, head: str | None = None) -> list[Message]:
         """The messages from the first to `head`, to the one in sight when it is not given."""
@@ -93,6 +93,8 @@ class Conversation:
 
     def settle(self, **values: Any) -> None:
         """Remember what was chosen: lanes, sampling, system, tools, blind; nothing is written if nothing changed."""
+        for lane in values.get("lanes") or ():
+            refuse_secret(lane)
         changed = {name: value for name, value in values.items() if self.tree.settings.get(name) != value}
         if changed:
             self._add({"do": "settings", "values": changed})
@@ -183,8 +185,9 @@ class Conversation:
             part["tokens"] += tokens
             answer.content += text
             answer.thinking += thinking
-            answer.tokens += tokens
-            answer.marks.append((len(answer.content), len(answer.thinking)))
+            answer.add_tokens(tokens)
+            if self.tree.messages[answer.message].blind is not None:
+                answer.marks.append((len(answer.content), len(answer.thinking)))
             self.tree.version += 1
             self.tree.touch(answer)
 
@@ -250,14 +253,24 @@ def is_live(answer: Answer) -> bool:
 def slots_of(lanes: Sequence[str]) -> dict[str, str]:
     """Lanes in their columns: the first is A; an empty name leaves its column free.
 
-    Raises InputError lanes_none, lanes_many.
+    Raises InputError lanes_none, lanes_many, lane_address for an address with a password in it.
     """
     if len(lanes) > len(SLOTS):
         raise InputError("lanes_many", count=len(lanes), most=len(SLOTS))
+    for name in lanes:
+        refuse_secret(name)
     found = {slot: name for slot, name in zip(SLOTS, lanes, strict=False) if name}
     if not found:
         raise InputError("lanes_none")
     return found
+
+
+def refuse_secret(lane: str) -> None:
+    """Raise InputError lane_address for an address with a name or password in it: lanes are written down."""
+    _, is_address, rest = lane.partition("://")
+    place = rest.partition("/")[0]
+    if is_address and "@" in place:
+        raise InputError("lane_address", value=place.rpartition("@")[2])
 
 
 def _me() -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from studio.chats import client
 from studio.chats.client import Address
+from studio.chats.conversation import refuse_secret
 from studio.errors import InputError, WorkError
 from studio.workspace import PROJECT, Workspace
 
@@ -83,10 +84,11 @@ class Engine:
         """
         if not is_remote(lane):
             return self.address(), lane
+        refuse_secret(lane)
         url, _, model = lane.partition("#")
         with contextlib.suppress(ValueError):
             parts = urlsplit(url)
-            if parts.hostname and not parts.username:
+            if parts.hostname:
                 address = Address(url, self._keys.get(_place(url), ""))
                 return address, model or _first_model(address)
         raise InputError("lane_address", value=url)

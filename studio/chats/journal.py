@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from studio.data.aside import refused
 from studio.errors import InputError
 
@@ -48,8 +50,7 @@ class Journal:
 
         Raises InputError conversation_gone and WorkError disk_full or disk_refuses.
         """
-        text = b"".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
-                        for one in events)
+        text = b"".join(map(_spelled, events))
         try:
             with _held(self.path) as file:
                 self._hear(file)
@@ -82,11 +83,27 @@ def parsed(lines: Sequence[bytes]) -> Iterator[Event]:
     """The events in lines; what is torn or none of ours is passed over."""
     for line in lines:
         try:
-            event = json.loads(line)
+            event = orjson.loads(line)
         except ValueError:
-            continue
+            event = _by_patience(line)
         if isinstance(event, dict) and isinstance(event.get("do"), str):
             yield event
+
+
+def _by_patience(line: bytes) -> Any:
+    """What the quick reader refuses and JSON allows, such as very large numbers; None for what is no JSON."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _spelled(event: Event) -> bytes:
+    """An event as its line; halves of characters, which UTF-8 cannot spell, become question marks."""
+    try:
+        return orjson.dumps(event) + b"\n"
+    except TypeError:
+        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
 def create(path: Path, events: Sequence[Event]) -> None:
@@ -94,8 +111,7 @@ def create(path: Path, events: Sequence[Event]) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in events), encoding="utf-8",
-                         errors="replace")
+        aside.write_bytes(b"".join(map(_spelled, events)))
         os.rename(aside, path)
     except OSError as error:
         raise refused(path, error) from error

@@ -12,7 +12,7 @@ from studio.workspace import Workspace
 _guard = threading.Lock()
 _talks: dict[tuple[str, str], Talk] = {}
 _engines: dict[str, Any] = {}
-_MOST_IDLE = 64
+_MOST_IDLE = 16
 
 
 def talk(id: str, workspace: Workspace, lang: str = "en") -> Talk:

@@ -78,6 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._whole(400, {"error": {"message": "no such luck", "code": "context_length_exceeded"}})
         elif model == "plain" and "logprobs" in body:
             self._whole(400, {"error": {"message": "logprobs is not supported", "param": "logprobs"}})
+        elif model == "ponders":
+            time.sleep(3)
+            self._stream(body, model, seed)
         elif model == "loads" and self.server_of.loading:
             self.server_of.loading -= 1
             self._whole(503, {"error": {"message": "loading", "code": "model_loading"}}, {"Retry-After": "0.05"})

@@ -66,6 +66,15 @@ def test_stopping_keeps_what_was_said_and_ends_the_line(talk: Talk, server: ASer
     assert all(answer.content.startswith("word0 word1") for answer in view.answers)
 
 
+def test_a_lane_that_has_not_begun_yet_stops_at_once(talk: Talk) -> None:
+    talk.send("x", ["ponders"])
+    time.sleep(0.3)
+    began = time.monotonic()
+    talk.stop()
+    assert talk.wait(2) and time.monotonic() - began < 1.0
+    assert talk.look().turns[0].answers[0].state == "stopped"
+
+
 def test_only_what_changed_is_shown(talk: Talk) -> None:
     talk.send("one", ["echo"])
     talk.wait(10)
