@@ -59,13 +59,17 @@ class Speech:
         signs = re.compile("|".join(map(re.escape, sorted(strange, key=len, reverse=True))) or "(?!)")
         return cls(opened, closed, lead, trail, calls, signs, len(strange) < len(special))
 
+    def is_thinking(self, prompt: str) -> bool:
+        """Whether a rendered prompt ends within the thinking part."""
+        return prompt.rstrip().endswith(self.opened)
+
     def listen(self, prompt: str = "", tools: Sequence[Mapping[str, Any]] = (), begun: str = "") -> Listener:
         """A listener for one answer to a rendered prompt; some end within the thinking part.
 
         `begun` is what stands of the answer at the end of the prompt already, where it is to be continued. Calls that
         have no opening of their own are heard only where their tool was offered.
         """
-        thinks = prompt.rstrip().endswith(self.opened) or begun.rfind(self.opened) > begun.rfind(self.closed)
+        thinks = self.is_thinking(prompt) or begun.rfind(self.opened) > begun.rfind(self.closed)
         return Listener(self, thinks, tools, goes_on=bool(begun))
 
     def heard(self, text: str, prompt: str = "", tools: Sequence[Mapping[str, Any]] = ()) -> Message:

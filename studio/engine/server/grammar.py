@@ -37,14 +37,16 @@ class Grammars:
     def __call__(self, asked: Mapping[str, Any], end_ids: Sequence[int] = ()) -> Grammar:
         """A grammar at its beginning: {"type": "json"}, {"type": "schema", "schema": …}, {"type": "regex", "regex": …}.
 
+        With {"after": text} it begins behind that text: what ends a thinking part that the prompt has opened.
         Raises InputError grammar_kind, grammar_broken with the reason, grammar_unspellable with what is missing.
         """
-        key = json.dumps(asked, sort_keys=True, default=str), tuple(sorted(end_ids or self._ends))
+        form = {name: value for name, value in asked.items() if name != "after"}
+        key = json.dumps(form, sort_keys=True, default=str), tuple(sorted(end_ids or self._ends))
         if key not in self._known:
             if len(self._known) > 64:
                 self._known.clear()
             self._known[key] = self._matcher(asked, self._signs(key[1]))
-        return Grammar(self._known[key].deep_copy())
+        return Grammar(self._known[key].deep_copy(), str(asked.get("after") or ""), self._tokenizer, key[1])
 
     def _signs(self, ends: tuple[int, ...]) -> Any:
         """The vocabulary as llguidance reads it, with the tokens that end an answer; that takes it a second."""
@@ -94,10 +96,13 @@ def _signs(tokenizer: Tokenizer, vocabulary: int, ends: list[int]) -> Any:
 
 
 class Grammar:
-    """One answer's way through a grammar; a `Mask` of a row."""
+    """One answer's way through a grammar; a `Mask` of a row. It begins behind the text `after`, else at once."""
 
-    def __init__(self, matcher: Any) -> None:
+    def __init__(self, matcher: Any, after: str, tokenizer: Tokenizer, ends: Sequence[int]) -> None:
         self._matcher = matcher
+        self._after, self._tokenizer = after, tokenizer
+        self._ends = list(ends)
+        self._said: list[int] = []
 
     @property
     def is_broken(self) -> bool:
@@ -109,16 +114,23 @@ class Grammar:
         """
         if self.is_broken:
             scores.fill_(-math.inf)
-            return
-        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
-        may = np.unpackbits(bits, bitorder="little")[:len(scores)].astype(bool)
-        scores[len(may):] = -math.inf
-        scores[:len(may)].masked_fill_(torch.from_numpy(~may).to(scores.device), -math.inf)
+        elif self._after:
+            scores[[one for one in self._ends if one < len(scores)]] = -math.inf
+        else:
+            bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+            may = np.unpackbits(bits, bitorder="little")[:len(scores)].astype(bool)
+            scores[len(may):] = -math.inf
+            scores[:len(may)].masked_fill_(torch.from_numpy(~may).to(scores.device), -math.inf)
 
     def accept(self, token_id: int) -> None:
         """Take note of the next token."""
-        if not self.is_broken:
-            self._matcher.consume_token(token_id)
+        if not self._after:
+            if not self.is_broken:
+                self._matcher.consume_token(token_id)
+            return
+        self._said = [*self._said[-len(self._after.encode()):], token_id]  # a token is a byte at least
+        if self._tokenizer.decode(self._said, skip_special_tokens=False).rstrip().endswith(self._after):
+            self._after = ""
 
 
 class _Told:

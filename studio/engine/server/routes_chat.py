@@ -61,6 +61,8 @@ async def begun(server: Server, served: Served, ask: Ask, talk: Talk) -> Telling
     prompt = spoken.prompt(talk) if size < _LONG_TEXT else await asyncio.to_thread(spoken.prompt, talk)
     if prompt.forced:
         ask = replace(ask, grammar=prompt.forced.grammar)
+    elif ask.grammar and spoken.speech.is_thinking(prompt.text):
+        ask = replace(ask, grammar={**ask.grammar, "after": spoken.speech.closed})
     message = message_for(served, ask, prompt.ids)
     return Telling(server.registry, served, server.metrics, ask, message, prompt)
 

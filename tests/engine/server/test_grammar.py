@@ -115,3 +115,19 @@ def test_rows_with_the_same_grammar_go_their_own_ways() -> None:
     scores = torch.zeros(tokens.get_vocab_size())
     second.adjust(scores)
     assert scores[tokens.encode("c", add_special_tokens=False).ids[0]] == 0
+
+
+def test_a_grammar_may_begin_behind_the_thinking() -> None:
+    tokens = tokenizer("starter")
+    asked = {"type": "regex", "regex": "ab", "after": "</think>"}
+    row = RowState(Sampling(), [], grammar=Grammars(tokens, [END])(asked))
+    thought = tokens.encode("So, a {.\n</think>", add_special_tokens=False).ids
+    for one in thought:
+        scores = torch.zeros(tokens.get_vocab_size())
+        row.adjust(scores)
+        assert scores[one] == 0 and scores[END] == -torch.inf
+        row.push(one)
+    scores = torch.zeros(tokens.get_vocab_size())
+    row.adjust(scores)
+    allowed = {tokens.decode([one]) for one in torch.nonzero(scores == 0)[:, 0].tolist()}
+    assert allowed <= {"a", "ab"} and allowed
