@@ -43,6 +43,29 @@ def model(size: str) -> Path:
     return folder
 
 
+def adapter(size: str, number: int) -> Path:
+    """A LoRA of random weights on that model, rank 8 on all linear layers; another one for each number."""
+    return _adapter(model(size), HOME / "models" / f"{size}-lora{number}", number)
+
+
+def adapter_on_starter(number: int) -> Path:
+    """The same on the starter."""
+    return _adapter(PROJECT / "data" / "starter", HOME / "models" / f"starter-lora{number}", number)
+
+
+def _adapter(base: Path, folder: Path, number: int) -> Path:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    if not (folder / "adapter_model.safetensors").exists():
+        torch.manual_seed(number + 1)
+        shape = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM",
+                           init_lora_weights=False)
+        get_peft_model(AutoModelForCausalLM.from_pretrained(base), shape).save_pretrained(folder)
+    return folder
+
+
 def rows(count: int = ROWS) -> list[dict[str, str]]:
     """Alpaca rows of words drawn from the shipped samples; the same for every call."""
     chance = random.Random(0)
