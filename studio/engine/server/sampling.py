@@ -188,23 +188,23 @@ def _leave_out(weights: Tensor, scaled: Tensor, samplings: Sequence[Sampling]) -
         unbound = torch.tensor([[not one] for one in counts], device=scaled.device)
         weights.masked_fill_(scaled < ordered.gather(1, places).masked_fill_(unbound, -math.inf), 0)
     if any(one.top_p < 1 for one in samplings):
-        totals = weights.sum(dim=-1, dtype=torch.float64)
-        least = [_nucleus(scaled[place], ordered[place], totals[place], one.top_p) if one.top_p < 1 else -math.inf
-                 for place, one in enumerate(samplings)]
-        weights.masked_fill_(scaled < torch.tensor(least, dtype=scaled.dtype, device=scaled.device)[:, None], 0)
+        weights.masked_fill_(scaled < _nucleus(weights, scaled, ordered, [one.top_p for one in samplings]), 0)
 
 
-def _nucleus(scaled: Tensor, ordered: Tensor, total: Tensor, top_p: float) -> float:
-    """The least score among the likeliest tokens that together just reach `top_p` of the total weight.
+def _nucleus(weights: Tensor, scaled: Tensor, ordered: Tensor, top_ps: Sequence[float]) -> Tensor:
+    """The least score (rows, 1) among the likeliest tokens that together just reach top_p of a row's weight.
 
-    `ordered` are the largest scores; more of them are sorted where these do not reach it.
+    `ordered` are the largest scores (rows, n); more of them are sorted for rows in which these do not reach it.
     """
-    while True:
-        reached = ordered.double().exp().cumsum(0) / total
-        wanted = int((reached < top_p).sum())
-        if wanted < len(ordered) or len(ordered) == len(scaled):
-            return float(ordered[min(wanted, len(ordered) - 1)])
-        ordered = scaled.topk(min(len(scaled), len(ordered) * _MORE_CANDIDATES)).values
+    asked = torch.tensor([[one] for one in top_ps], dtype=torch.float64, device=scaled.device)
+    reached = ordered.double().exp_().cumsum(dim=-1).div_(weights.sum(dim=-1, keepdim=True, dtype=torch.float64))
+    wanted = (reached < asked).sum(dim=-1, keepdim=True)
+    least = ordered.gather(1, wanted.clamp(max=ordered.shape[1] - 1)).masked_fill_(asked >= 1, -math.inf)
+    short = ((wanted[:, 0] == ordered.shape[1]) & (asked[:, 0] < 1)).nonzero()[:, 0]
+    if len(short) and ordered.shape[1] < scaled.shape[1]:
+        more = scaled[short].topk(min(scaled.shape[1], ordered.shape[1] * _MORE_CANDIDATES)).values
+        least[short] = _nucleus(weights[short], scaled[short], more, [top_ps[one] for one in short.tolist()])
+    return least
 
 
 def _likeliest(scores: Tensor, best: Tensor, rows: Sequence[RowState]) -> list[int]:
