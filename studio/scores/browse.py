@@ -154,7 +154,7 @@ class Predictions:
             if view.bucket:
                 found = found[parts.codes[found] == compare.ALL_BUCKETS.index(view.bucket)]
         found = self._sorted(found, view)
-        shown = [self._shown(int(place), view, parts) for place in found[max(0, first):max(0, first) + count]]
+        shown = [self.shown(int(place), view, parts) for place in found[max(0, first):max(0, first) + count]]
         return Page(tuple(shown), len(found), counts)
 
     def search(self, words: str, models: Sequence[str] = (), should_stop: Stop | None = None) -> Iterator[np.ndarray]:
@@ -293,7 +293,8 @@ class Predictions:
             by = self.figures(models[-1], view.order)
         return found[np.argsort(-by[found] if view.down else by[found], kind="stable")]
 
-    def _shown(self, place: int, view: View, parts: compare.Buckets | None) -> Shown:
+    def shown(self, place: int, view: View, parts: compare.Buckets | None) -> Shown:
+        """The row at a place of `rows`, in the bucket that `parts` gives it."""
         row = int(self.rows[place])
         bucket = compare.ALL_BUCKETS[parts.codes[place]] if parts is not None else ""
         return Shown(row, bucket, {name: self.prediction(name, row) for name in view.models or self.models})

@@ -70,7 +70,12 @@ def module_of(metric: str) -> Any:
 
 def is_higher(metric: str) -> bool:
     """Whether more is better."""
-    return bool(getattr(module_of(metric), "HIGHER", True))
+    return getattr(module_of(metric), "HIGHER", True) is not False
+
+
+def has_sides(metric: str) -> bool:
+    """Whether one direction is better at all."""
+    return getattr(module_of(metric), "HIGHER", True) is not None
 
 
 def scale_of(metric: str) -> float:

@@ -71,7 +71,7 @@ def summarise(predictions: Predictions, metrics: Sequence[str], models: Sequence
                    endings=_endings(predictions, names), failures=failures or {})
     for name in metrics:
         made.pairs += _pairs(predictions, names, name, wholes)
-        if name not in wholes.names:
+        if name not in wholes.names and compare.has_sides(name):
             made.buckets[name] = _buckets(predictions, names, name, thresholds)
     return made
 
