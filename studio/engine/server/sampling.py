@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 _WORD = (1 << 64) - 1
-_CANDIDATES = 256  # as many of the likeliest are sorted first; nearly always they hold top_p
+_CANDIDATES = 128  # as many of the likeliest are sorted first; nearly always they hold top_p
 _MORE_CANDIDATES = 16  # times as many are sorted next
 _BLOCK = 256
 
