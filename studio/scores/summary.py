@@ -222,6 +222,11 @@ def shown(one: Interval | Mapping[str, Any], scale: float = 1.0) -> tuple[str, s
     return tuple("–" if part is None else written(part * scale, digits) for part in (value, low, high))  # type: ignore[return-value]
 
 
+def ranged(low: str, high: str) -> str:
+    """An interval as it is written."""
+    return f"{low} – {high}" if "–" not in (low, high) else "–"
+
+
 def written(value: float, digits: int) -> str:
     """A figure with so many digits after the point, a true minus in front of what is below nothing."""
     text = f"{value:.{digits}f}"

@@ -64,6 +64,8 @@ def _scores(summary: Summary) -> Html:
 def _metric(summary: Summary, metric: str) -> Html:
     scores = [summary.scores[model][metric] for model in summary.models]
     scale, ends = compare.scale_of(metric), dots.axis(scores, wording.is_share(metric))
+    if all(one.value is None for one in scores):
+        return tag("div", _metric_head(summary, metric), class_="metric")
     rows: list[Html] = []
     for place, (model, one) in enumerate(zip(summary.models, scores)):
         value, low, high = shown(one, scale)
@@ -73,7 +75,7 @@ def _metric(summary: Summary, metric: str) -> Html:
                        tag("span", " · ", both(lambda lang, how=one.how: say(lang, f"scores.how.{how}")),  # type: ignore[misc]
                            f" · n = {one.n}", class_="quiet")]
         series = f"s{place % dots.SERIES}"
-        rows += [tag("div", model, class_="name", title=model),
+        rows += [tag("div", model, class_="name"),
                  tag("div", dots.line(one, ends, place), class_=f"plot {series}"),
                  tag("div", *figure, class_="figure")]
     marks = tag("div", *(tag("span", tick) for tick in dots.ticks(ends, scale)), class_="axis", aria_hidden="true")
@@ -103,7 +105,7 @@ def _pairs(summary: Summary) -> Html | None:
     several = any(pair.get("adjusted", pair["p"]) != pair["p"] for pair in summary.pairs)
     return _card("pairs", tag("p", both(said("pairs.explained")), class_="quiet"),
                  tag("p", both(said("pairs.several")), class_="quiet") if several else None,
-                 _table(heads, map(_pair, summary.pairs)))
+                 _table(heads, map(_pair, summary.pairs)), look="pairs")
 
 
 def _pair(pair: Mapping[str, Any]) -> Html:
@@ -125,7 +127,7 @@ def _pair(pair: Mapping[str, Any]) -> Html:
 
 
 def _buckets(summary: Summary) -> Html | None:
-    metric = samples.metric_of(summary)
+    metric = wording.bucketed(summary)
     if not metric:
         return None
     blocks = []

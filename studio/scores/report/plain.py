@@ -13,7 +13,7 @@ from studio.scores.browse import Predictions, Shown
 from studio.scores.report import samples, wording
 from studio.scores.report.about import About
 from studio.scores.report.wording import said
-from studio.scores.summary import Summary, shown
+from studio.scores.summary import Summary, ranged, shown
 from studio.texts import say
 
 MOST_SHOWN = 600
@@ -73,7 +73,7 @@ def _scores(summary: Summary, lang: str) -> Iterator[Sequence[str]]:
         for model in summary.models:
             one = summary.scores[model][metric]
             value, low, high = shown(one, compare.scale_of(metric))
-            yield (f"{model} · {wording.label(metric)(lang)}", wording.unit(metric, value), f"{low} – {high}",
+            yield (f"{model} · {wording.label(metric)(lang)}", wording.unit(metric, value), ranged(low, high),
                    str(one.n), say(lang, f"scores.how.{one.how}"))
 
 
@@ -82,7 +82,7 @@ def _pairs(summary: Summary, lang: str) -> Iterator[Sequence[str]]:
         figure, low, high = shown(pair, compare.scale_of(pair["metric"]))
         points: Any = wording.points(pair["metric"], figure)
         yield (wording.label(pair["metric"])(lang), f"{pair['a']} → {pair['b']}",
-               f"{points(lang) if callable(points) else points} ({low} – {high})",
+               f"{points(lang) if callable(points) else points} ({ranged(low, high)})",
                wording.chance(wording.p_of(pair)).removeprefix("= "), wording.verdict(pair)(lang))
 
 

@@ -1,8 +1,8 @@
 """A model's words as HTML that cannot do anything: Markdown and maths by mdtex2html, then only what is listed here.
 
-mdtex2html hands raw HTML through, and the MathML it writes does not escape what stands in `\\text{…}`. So no `<` reaches
-it (a sign that no text uses stands in its place), and of what comes out only known elements are written again, without
-any attribute but those listed; links lead only to http, https and mailto, pictures become their words.
+mdtex2html hands raw HTML through, and the MathML it writes does not escape what stands in `\\text{…}`. So no `<`
+reaches it (a sign that no text uses stands in its place), and of what comes out only known elements are written again,
+without any attribute but those listed; links lead only to http, https and mailto, pictures become their words.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ _STAND_INS = {ord(_LESS): "\ufffd", ord(_AND): "\ufffd", ord(_DOLLAR): "\ufffd",
 _BACK = {ord(_LESS): "<", ord(_AND): "&", ord(_DOLLAR): "$", 0x200B: None}
 _BROKEN = 'class="tooltip"'  # how mdtex2html marks a formula that it cannot read
 _EXTENSIONS = ["fenced_code", "tables", "nl2br", "sane_lists"]
-_WORDS = frozenset(
-    "p br em strong code pre ul ol li blockquote hr table thead tbody tr th td a div del".split())
-_MATHS = frozenset(
+_WORD_NAMES = "p br em strong code pre ul ol li blockquote hr table thead tbody tr th td a div del"
+_MATHS_NAMES = (
     "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts "
-    "mprescripts none mtable mtr mtd mpadded mphantom mstyle merror menclose".split())
-_LOOKS = frozenset(
+    "mprescripts none mtable mtr mtd mpadded mphantom mstyle merror menclose"
+)
+_LOOK_NAMES = (
     "accent accentunder columnalign columnlines columnspacing depth display displaystyle fence form height largeop "
     "linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspacing rspace scriptlevel "
-    "separator stretchy symmetric voffset width".split())
+    "separator stretchy symmetric voffset width"
+)
+_WORDS, _MATHS, _LOOKS = (frozenset(names.split()) for names in (_WORD_NAMES, _MATHS_NAMES, _LOOK_NAMES))
 _EMPTY = frozenset(("br", "hr"))
 _SILENT = frozenset(("script", "style"))
 _HEADING = re.compile(r"h[1-6]\Z")

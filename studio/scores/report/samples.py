@@ -9,6 +9,7 @@ import numpy as np
 
 from studio.scores import compare
 from studio.scores.browse import Predictions, Shown, View
+from studio.scores.report.wording import bucketed
 from studio.scores.summary import Summary
 
 EACH = 8
@@ -24,17 +25,9 @@ class Drawn:
     rows: Sequence[Shown]
 
 
-def metric_of(summary: Summary) -> str:
-    """The metric by which rows are put into buckets: the first in which two models differ, else the first."""
-    for metric, parts in summary.buckets.items():
-        if parts and parts[-1]["fixed"] + parts[-1]["broken"]:
-            return metric
-    return next((metric for metric, parts in summary.buckets.items() if parts), "")
-
-
 def drawn(summary: Summary, predictions: Predictions) -> list[Drawn]:
     """Rows of each bucket of the first model and the last; without two models, of all rows."""
-    metric = metric_of(summary)
+    metric = bucketed(summary)
     if len(summary.models) < 2 or not metric:
         return [_of(predictions, View(models=summary.models), "", WITHOUT_BUCKETS)]
     threshold = summary.buckets[metric][-1]["threshold"]

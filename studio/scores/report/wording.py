@@ -13,6 +13,7 @@ from studio.scores.summary import Summary, shown, written
 from studio.texts import has, say
 
 FEW_ROWS = 100
+MOST_TOLD = 4
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,16 @@ def is_gain(pair: Mapping[str, Any]) -> bool:
     return (pair["difference"] > 0) == compare.is_higher(pair["metric"])
 
 
+def is_same(pair: Mapping[str, Any]) -> bool:
+    """Whether two are so near to each other that they count as equal."""
+    return bool(pair["enough"]) and pair["p"] >= statistics.LEVEL
+
+
 def verdict(pair: Mapping[str, Any]) -> Said:
     """What a difference is worth, in a few words."""
     if is_told(pair):
         return said("pairs.told")
-    if pair["enough"] and pair["p"] >= statistics.LEVEL:
+    if is_same(pair):
         return said("pairs.same")
     return said("pairs.needed", needed=rounded(pair["needed"])) if pair.get("needed") else said("pairs.open")
 
@@ -100,24 +106,29 @@ def rounded(count: int) -> str:
 
 
 def headline(summary: Summary) -> list[Said]:
-    """What the evaluation found, in a sentence or two: the first metric that differs, else the first."""
-    if len(summary.models) < 2:
-        return _alone(summary)
-    last = summary.models[-1]
-    pairs = [pair for pair in summary.pairs if (pair["a"], pair["b"]) == (summary.models[0], last)]
+    """What the evaluation found, a sentence or two for each model beside the first, at most MOST_TOLD models."""
+    base, *others = summary.models or ("",)
+    found = [one for other in others[-MOST_TOLD:] for one in _told(summary, base, other)]
+    return found or _alone(summary)
+
+
+def _told(summary: Summary, base: str, other: str) -> list[Said]:
+    """What became of the first metric in which the two differ, else of the first."""
+    pairs = [pair for pair in summary.pairs if (pair["a"], pair["b"]) == (base, other)
+             and compare.has_sides(pair["metric"])]
     if not pairs:
-        return _alone(summary)
+        return []
     pair = next((one for one in pairs if is_told(one)), pairs[0])
     metric = pair["metric"]
     scale = compare.scale_of(metric)
-    figure, low, high = shown(pair, scale)
-    values = {"metric": label(metric), "a": pair["a"], "b": pair["b"], "p": chance(p_of(pair)), "n": pair["n"]}
+    _, low, high = shown(pair, scale)
+    values = {"metric": label(metric), "a": base, "b": other, "p": chance(p_of(pair)), "n": pair["n"]}
     if is_told(pair):
         low, high = _sides(pair, scale)
         figure = shown({**pair, "difference": abs(pair["difference"])}, scale)[0]
         way = "gained" if pair["difference"] > 0 else "lost"
         return [said(f"headline.{way}", points=points(metric, figure), low=low, high=high, **values)]
-    if pair["enough"] and pair["p"] >= statistics.LEVEL:
+    if is_same(pair):
         return [said("headline.same", low=low, high=high, **values)]
     found = [said("headline.open", **values)]
     return [*found, said("headline.needed", needed=rounded(pair["needed"]))] if pair.get("needed") else found
@@ -140,6 +151,14 @@ def _alone(summary: Summary) -> list[Said]:
     return []
 
 
+def bucketed(summary: Summary) -> str:
+    """The metric by which rows are put into buckets: the first in which two models differ, else the first."""
+    for metric, parts in summary.buckets.items():
+        if parts and parts[-1]["fixed"] + parts[-1]["broken"]:
+            return metric
+    return next((metric for metric, parts in summary.buckets.items() if parts), "")
+
+
 def notes(summary: Summary, about: About) -> Iterator[Said]:
     """What a reader should keep in mind."""
     leaks = about.leaks
@@ -150,7 +169,7 @@ def notes(summary: Summary, about: About) -> Iterator[Said]:
             yield said("notes.length", model=model, count=ways["length"], total=sum(ways.values()))
     for metric, (count, reason) in summary.failures.items():
         yield said("notes.failed", metric=label(metric), count=count, reason=reason)
-    unseen = max((part.get("unknown", 0) for parts in summary.buckets.values() for part in parts), default=0)
+    unseen = max((part.get("unknown", 0) for part in summary.buckets.get(bucketed(summary), [])), default=0)
     if unseen:
         yield said("notes.compared", count=unseen)
     if summary.rows and summary.rows < FEW_ROWS:
