@@ -24,7 +24,7 @@ def answered(conversation: Conversation, text: str, words: dict[str, str], blind
     message = conversation.ask(text, LANES, parent=parent, blind=blind)
     for slot, said in words.items():
         answer = conversation.begin(message.id, slot, LANES[slot])
-        conversation.grow(answer.id, said)
+        conversation.grow(answer.id, said, tokens=[[said, 7, -0.1, []]])
         conversation.end(answer.id, proof={"tokens": len(said), "adapter_hash": f"hash-{slot}"})
     return message.id
 
@@ -69,8 +69,16 @@ def test_a_damaged_line_is_passed_over(shelf: Shelf, junk: bytes) -> None:
 
 def _write_many(path: str, name: str, count: int) -> None:
     conversation = Conversation(Path(path))
+    message = conversation.ask(name, LANES)
+    answer = conversation.begin(message.id, "A", "base")
     for number in range(count):
         conversation.ask(f"{name} {number} " + "x" * 300, LANES)
+        conversation.grow(answer.id, f"{number} ", tokens=[[f"{number} ", number, -0.1, []]])
+        conversation.flush()
+    fresh = Conversation(conversation.path)
+    conversation.refresh()
+    assert conversation.tree.answers[answer.id].content == fresh.tree.answers[answer.id].content
+    assert [*conversation.tree.messages][:count] == [*fresh.tree.messages][:count], "one order for all"
 
 
 def test_two_studios_and_two_tabs_write_at_once(shelf: Shelf) -> None:
@@ -84,9 +92,12 @@ def test_two_studios_and_two_tabs_write_at_once(shelf: Shelf) -> None:
         conversation.ask(f"here {number}", LANES)
     for one in (*writers, *tabs):
         one.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
     conversation.refresh()
     found = shelf.open(conversation.id).tree.messages
-    assert len(found) == 5 * 60 + 30 and list(found) == list(conversation.tree.messages)
+    assert len(found) == 5 * 61 + 30 and list(found) == list(conversation.tree.messages)
+    whole = "".join(f"{number} " for number in range(60))
+    assert [answer.content for answer in shelf.open(conversation.id).tree.answers.values()] == [whole] * 5
     assert all(json.loads(line) for line in conversation.path.read_bytes().splitlines())
 
 
@@ -100,7 +111,14 @@ def test_a_conversation_removed_meanwhile_is_not_made_again(shelf: Shelf) -> Non
     assert not conversation.path.exists()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full disk")
+def test_one_removed_while_a_writer_waits_for_it_stays_removed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    conversation = shelf.create()
+    monkeypatch.setattr("studio.chats.journal.fcntl.flock", lambda *_: conversation.path.unlink())
+    with pytest.raises(InputError) as refused:
+        conversation.rename("x")
+    assert refused.value.code == "conversation_gone"
+
+
 def test_a_full_disk_is_said_and_nothing_half_stays(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     conversation = shelf.create()
     before = conversation.path.read_bytes()
@@ -176,6 +194,9 @@ def test_a_vote_counts_once_and_only_on_whole_blind_answers(shelf: Shelf) -> Non
     with pytest.raises(InputError) as refused:
         shelf.open(conversation.id).vote(other, "A")
     assert refused.value.code == "vote_again"
+    with open(conversation.path, "a", encoding="utf-8") as file:  # another studio voted in the same instant
+        file.write(json.dumps({"do": "vote", "message": other, "choice": "A", "answers": {}, "at": 1}) + "\n")
+    assert shelf.open(conversation.id).message(other).vote["choice"] == "tie", "the first counts"
     conversation.end(one.id)
 
 

@@ -145,6 +145,7 @@ def test_an_answer_goes_on_and_can_take_another_word(talk: Talk, server: AServer
     talk.wait(10)
     assert talk.look().turns[0].answers[0].content == "echo heard xon."
     assert server.asked("echo")[-1]["prefix_ids"] == [4, 6, 2]
+    assert [token[0] for token in talk.conversation.tokens(answer.id)] == ["echo", " heard", " x", "on."]
     lens = talk.conversation.tokens(answer.id)
     assert lens[1] == [" heard", 6, -0.1, [[" heard", 6, -0.1], ["else", 99, -2.5]]]
     talk.again_from(answer.id, 1, 99)

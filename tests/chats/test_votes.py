@@ -95,8 +95,10 @@ def test_a_set_of_somebody_else_is_not_added_to(shelf: Shelf, workspace: Workspa
     voted(shelf.create(), "q", {"A": "1", "B": "2"}, "A")
     workspace.data.mkdir(exist_ok=True)
     (workspace.data / "mine.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
-    for name, code in (("mine", "make_name_taken"), ("../x", "dataset_name"), ("", "dataset_name"),
-                       ("arithmetic", "make_name_taken")):
+    (workspace.data / "pairs.jsonl").write_text('{"messages": [], "chosen": [], "rejected": []}\n')
+    Catalogue(workspace).save("pairs", {"file_name": "pairs.jsonl", "formatting": "preference", "ranking": True})
+    for name, code in (("mine", "make_name_taken"), ("pairs", "make_name_taken"), ("../x", "dataset_name"),
+                       ("", "dataset_name"), ("arithmetic", "make_name_taken")):
         with pytest.raises(InputError) as refused:
             votes.save_preferences(workspace, name)
         assert refused.value.code == code
