@@ -48,12 +48,15 @@ def of_answer(tree: Tree, answer: Answer) -> Sample:
 def pair(tree: Tree, better: Answer, worse: Answer) -> Sample | None:
     """The preference of one answer over another to the same message; None where both say the same.
 
-    Where the lanes had said different things before, the conversations part there.
+    Where the lanes had said different things before, the conversations part there; where one of them had not been there
+    all the time, both answers follow on what the better one had heard.
     """
     good, bad = of_answer(tree, better).messages, of_answer(tree, worse).messages
-    same = next((place for place, (one, other) in enumerate(zip(good, bad, strict=False)) if one != other), len(good))
-    if good == bad or len(good) != len(bad) or same == 0:
+    if len(good) != len(bad) or good[0] != bad[0]:
+        bad = (*good[:-1], bad[-1])
+    if good == bad:
         return None
+    same = next(place for place, (one, other) in enumerate(zip(good, bad, strict=True)) if one != other)
     return Sample(good, rejected=bad[same:], tools=tools_of(tree.messages[better.message]))
 
 

@@ -91,6 +91,18 @@ def test_votes_become_a_preference_set_that_grows(shelf: Shelf, workspace: Works
     assert len(lines) == 4 and json.loads(lines[-1])["chosen"][0]["content"] == "2"
 
 
+def test_a_lane_that_had_failed_before_takes_part_in_a_preference(shelf: Shelf, workspace: Workspace) -> None:
+    one = shelf.create()
+    first = answered(one, "q1", {"A": "fine"})
+    failed = one.begin(first, "B", "tuned")
+    one.end(failed.id, "failed", code="engine_gone")
+    voted(one, "q2", {"A": "worse", "B": "better"}, "B", parent=first)
+    entry, _ = votes.save_preferences(workspace, "likes")
+    (sample,) = samples(entry)
+    assert [turn.content for turn in sample.messages] == ["q2", "better"]
+    assert [turn.content for turn in sample.rejected] == ["worse"]
+
+
 def test_a_set_of_somebody_else_is_not_added_to(shelf: Shelf, workspace: Workspace) -> None:
     voted(shelf.create(), "q", {"A": "1", "B": "2"}, "A")
     workspace.data.mkdir(exist_ok=True)
