@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studio.data.spoken import CALL, THINKING, Listener, Piece
+from studio.engine.server.errors import Refusal
 from studio.engine.server.metrics import Metrics
 from studio.engine.server.protocol import Ask
 from studio.engine.server.registry import Registry, Served
@@ -117,13 +118,19 @@ class Telling:
             elif "prompt" in event:
                 self.prompt = event["prompt"]["logprobs"]
             else:
-                raise said_against(event["error"])
+                raise self._against(event["error"])
         return found
 
     def _choice(self, index: int) -> Choice:
         if index not in self.choices:
             self.choices[index] = Choice(index, self.served.spoken.listen(self.heard) if self.heard else Plain())
         return self.choices[index]
+
+    def _against(self, said: Mapping[str, Any]) -> StudioError:
+        """The error that the worker tells of; a server that closes ends its workers itself."""
+        if said.get("code") == "engine_ended" and self.registry.closing:
+            return Refusal("server_closing", 503, retry_seconds=5)
+        return failure(said)
 
     # ---- what is said besides ----
 
@@ -153,11 +160,6 @@ class Telling:
                 "first_token_seconds": min(firsts, default=None), "changed_on_disk": adapter.replaced,
                 "changes_logits": adapter.facts.get("changes_logits"), "same_as": adapter.facts.get("same_as"),
                 "one_batch": facts.get("one_batch")}
-
-
-def said_against(said: Mapping[str, Any]) -> StudioError:
-    """The error that a worker tells of a request."""
-    return failure(said)
 
 
 def called(call: Mapping[str, Any]) -> dict[str, Any]:

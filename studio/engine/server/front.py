@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from studio.engine.server import settings as configuration
 from studio.engine.server import vllm
@@ -35,6 +36,7 @@ from studio.records import write_json
 
 _GRACE_SECONDS = 3
 _BACKLOG = 2048
+_SILENT_SECONDS = 60.0
 
 
 def main(argv: list[str]) -> int:
@@ -61,7 +63,7 @@ async def serve(asked: Settings, keys: Keys, listening: socket.socket) -> int:
     other = vllm.Vllm(registry) if asked.backend == "vllm" else None
     app = application(Server(asked, registry, Metrics(), other), keys)
     running = _Quiet(uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", loop="asyncio", http="h11", ws="none",
+        app, log_level="warning", access_log=False, lifespan="off", loop="asyncio", http=_Impatient, ws="none",
         server_header=False, timeout_graceful_shutdown=_GRACE_SECONDS, backlog=_BACKLOG, timeout_keep_alive=65))
     loop = asyncio.get_running_loop()
     stop = _Stop(running, loop)
@@ -100,6 +102,24 @@ def _told(loading: asyncio.Task[None], stop: _Stop) -> None:
         tell({"failed": {"code": "unexpected", "values": {"kind": type(error).__name__, "reason": str(error)}}})
     stop.code = 1
     stop.asked.set()
+
+
+class _Impatient(H11Protocol):
+    """HTTP for clients that come to say something: a connection without a request is closed after a while."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has come."""
+        super().connection_made(transport)
+        self._impatience = self.loop.call_later(_SILENT_SECONDS, self._close_if_silent)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A client has gone."""
+        self._impatience.cancel()
+        super().connection_lost(exc)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
 
 
 class _Quiet(uvicorn.Server):

@@ -37,6 +37,7 @@ class Adapter:
     stamp: tuple[Any, ...]
     facts: dict[str, Any] = field(default_factory=dict)
     answers: int = 0
+    used: float = field(default_factory=time.monotonic)
     is_old: bool = False
     replaced: bool = False  # it took the place of another, for whose name it answers now
 
@@ -255,12 +256,24 @@ class Registry:
             base.count += 1
             key = lane.name if lane.name not in base.adapters else f"{lane.name}#{base.count}"
             adapter = Adapter(key, lane, stamp, replaced=former is not None)
-            adapter.facts = await base.worker.load(key, lane.adapter, lane.kind)
+            adapter.facts = await self._put(base, key, lane)
             base.adapters[key] = adapter
             if former is not None:
                 former.is_old = True
                 self._leave_if_old(base, former)
             return adapter
+
+    async def _put(self, base: Base, key: str, lane: Lane) -> dict[str, Any]:
+        """What the worker says of the adapter; what is wrong with the adapter is wrong with the name that was asked."""
+        assert lane.adapter is not None
+        try:
+            return await base.worker.load(key, lane.adapter, lane.kind)
+        except StudioError as error:
+            if error.code in ("engine_ended", "out_of_memory"):
+                raise
+            found = Refusal(error.code, 400, "model")
+            found.values = dict(error.values)
+            raise found from error
 
     async def _renew_base(self, base: Base, lane: Lane) -> None:
         """A base whose files changed is loaded again, once what it answers is done."""
@@ -278,7 +291,9 @@ class Registry:
     def answering(self, served: Served, rows: int) -> Iterator[None]:
         """Rows of a request are in the worker meanwhile; raises Refusal queue_full when there is no place to wait."""
         base, most = served.base, self.settings.max_lanes + self.settings.queue
-        if (base.rows + rows > most and base.rows > 0) or rows > most:
+        if rows > most:
+            raise Refusal("rows_too_many", 422, "n", value=rows, most=most)
+        if base.rows + rows > most:
             raise Refusal("queue_full", 429, None, max(1, min(60, base.rows // self.settings.max_lanes)), most=most)
         base.rows += rows
         served.adapter.answers += 1
@@ -287,7 +302,7 @@ class Registry:
         finally:
             base.rows -= rows
             served.adapter.answers -= 1
-            base.used = time.monotonic()
+            served.adapter.used = base.used = time.monotonic()
             self._leave_if_old(base, served.adapter)
 
     def spoken(self, lane: Lane) -> Spoken:
@@ -347,13 +362,18 @@ class Registry:
             await self.unload_idle(time.monotonic())
 
     async def unload_idle(self, now: float) -> None:
-        """End the workers that nobody has asked for the set time."""
+        """End the workers that nobody has asked for the set time; adapters leave before them."""
         seconds = self.settings.idle_minutes * 60
         for base in list(self.bases.values()):
             is_idle = base.rows == 0 and base.worker.ready.done() and now - base.used > seconds
             if not base.worker.alive or (seconds and is_idle):
                 self._drop(base)
                 await base.worker.end()
+                continue
+            for one in list(base.adapters.values()):
+                if seconds and one.key and one.answers == 0 and now - one.used > seconds:
+                    one.is_old = True
+                    self._leave_if_old(base, one)
 
     async def end(self) -> None:
         """End all workers."""

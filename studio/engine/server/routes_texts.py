@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import math
 import secrets
@@ -110,7 +111,7 @@ async def completions(request: Request, server: Server) -> Response:
 
     async def begin() -> _Texts:
         served = await server.registry.served(ask.model)
-        ids = [row_ids(served, one) for one in given]
+        ids = await asyncio.to_thread(lambda: [row_ids(served, one) for one in given])
         least = 0 if ask.max_tokens == 0 else 1
         wants = echo and ask.logprobs is not None
         more: dict[str, Any] = {"prompt_logprobs": wants, "skip_special": True}
@@ -140,12 +141,28 @@ def row_ids(served: Served, given: str | tuple[int, ...]) -> list[int]:
 async def _whole(beginning: Any, server: Server) -> Response:
     try:
         texts: _Texts = await beginning
-        choices = [texts.choice(number, one) for number, telling in enumerate(texts.tellings)
-                   for one in await telling.whole()]
+        heard = await _all(texts, server.settings.max_lanes)
     except StudioError as error:
         return replies.refused(error, server.lang)
+    choices = [texts.choice(number, one) for number, found in enumerate(heard) for one in found]
     return replies.Json({**texts.head(), "choices": choices, "usage": texts.usage(),
                          "studio": texts.tellings[-1].proof()})
+
+
+async def _all(texts: _Texts, most_rows: int) -> list[list[Choice]]:
+    """The answers to all prompts, as many side by side as there are places; the first error ends the others."""
+    places = asyncio.Semaphore(max(1, most_rows // texts.ask.rows))
+
+    async def one(telling: Telling) -> list[Choice]:
+        async with places:
+            return await telling.whole()
+
+    tasks = [asyncio.create_task(one(telling)) for telling in texts.tellings]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _streamed(beginning: Any) -> AsyncIterator[bytes]:
@@ -194,7 +211,7 @@ async def embeddings(request: Request, server: Server) -> Response:
 async def _embedded(server: Server, name: str, given: list[Any], spelled: str, size: int | None) -> Response:
     try:
         served = await server.registry.served(name)
-        rows = [row_ids(served, one) for one in given]
+        rows = await asyncio.to_thread(lambda: [row_ids(served, one) for one in given])
         for ids in rows:
             if not ids or (served.context and len(ids) > served.context):
                 code = "prompt_too_long_for_context" if ids else "prompt_empty"

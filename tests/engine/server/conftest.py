@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,12 +39,22 @@ TEMPLATE = """{%- if tools %}<|im_start|>system
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with two runs of the starter: `tuned` has two checkpoints that spell numbers, `caller` calls a tool."""
-    root = tmp_path_factory.mktemp("served")
+    at_once = "PYTEST_XDIST_WORKER" in os.environ  # then the workers of pytest share what the first has made
+    shared = tmp_path_factory.getbasetemp().parent if at_once else tmp_path_factory.mktemp("once")
+    with open(shared / "served.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "served" / "made").exists():
+            make_runs(shared / "served")
+    return shared / "served"
+
+
+def make_runs(root: Path) -> None:
+    """Train both."""
     teach_calls(root)
     for words in (("--name", "tuned", *TRAINED), ("--name", "caller", *CALLING)):
         done = Client(root)("train", *words)
         assert done.returncode == 0, done.stderr
-    return root
+    (root / "made").touch()
 
 
 def teach_calls(root: Path) -> None:

@@ -64,13 +64,11 @@ class Front:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that hold models."""
-        return [one for one in psutil.Process(self.process.pid).children(recursive=True)
-                if "host" in one.cmdline()]
+        return [one for one in psutil.Process(self.process.pid).children(recursive=True) if is_host(one)]
 
     def bytes(self) -> int:
         """What it and all its processes have in memory."""
-        family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-        return sum(one.memory_info().rss for one in family)
+        return sum(one.memory_info().rss for one in (psutil.Process(self.process.pid), *self.workers()))
 
     # ---- asking ----
 
@@ -101,6 +99,14 @@ class Front:
         """The sum of a metric over its labels."""
         lines = self.client.get("/metrics").text.splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.partition("{")[0].split(" ")[0] == name)
+
+
+def is_host(process: psutil.Process) -> bool:
+    """Whether a process holds a model, and still runs."""
+    try:
+        return "host" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def events(reply: httpx.Response) -> Iterator[dict[str, Any]]:

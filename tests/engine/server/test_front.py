@@ -88,6 +88,17 @@ def test_an_answer_goes_on_from_the_words_that_are_given(server: Front) -> None:
     assert server.words(messages=messages, continue_final_message=True) == "42"
 
 
+def test_thinking_is_told_apart_from_the_words(server: Front) -> None:
+    chat = ChatTokenizer.load(Workspace(PROJECT).starter)
+    begun = chat.encode_text("<think>\nten and\n two\n</think>\n\n12+30=")
+    message = server.ask(prefix_ids=begun)["choices"][0]["message"]
+    assert message["reasoning_content"] == "ten and\n two" and message["content"].startswith("12+30=")
+    with server.stream(prefix_ids=begun, temperature=0) as stream:
+        deltas = [one["choices"][0]["delta"] for one in stream if one["choices"]]
+    assert "".join(one.get("reasoning_content", "") for one in deltas) == "ten and\n two"
+    assert "".join(one.get("content") or "" for one in deltas) == message["content"]
+
+
 def test_an_answer_begins_with_the_tokens_that_are_asked_for(server: Front) -> None:
     chat = ChatTokenizer.load(Workspace(PROJECT).starter)
     found = server.ask(prefix_ids=chat.encode_text("12+31="), logprobs=True, top_logprobs=3)
@@ -121,6 +132,13 @@ def test_a_text_goes_on_without_a_template(server: Front) -> None:
     found = server.post("/v1/completions", model="starter", prompt=[prompt, prompt], temperature=0).json()
     assert [(one["index"], one["text"]) for one in found["choices"]] == [(0, "12+30=42"), (1, "12+30=42")]
     assert found["usage"]["completion_tokens"] == 16
+
+
+def test_many_texts_at_once_are_answered_in_their_order(server: Front) -> None:
+    prompts = [f"<|im_start|>user\nWhat is 12+{n}?<|im_end|>\n<|im_start|>assistant\n" for n in range(30, 70)]
+    found = server.post("/v1/completions", model="starter", prompt=prompts, temperature=0).json()["choices"]
+    assert [one["index"] for one in found] == list(range(40))
+    assert sum(one["text"] == f"12+{n}={12 + n}" for one, n in zip(found, range(30, 70), strict=True)) > 35
 
 
 def test_token_ids_are_echoed_with_their_log_probabilities(server: Front) -> None:
@@ -186,6 +204,7 @@ REFUSED: list[tuple[dict[str, Any], int, str | None, str]] = [
     ({"max_completion_tokens": 1.5}, 400, "max_completion_tokens", "not_int"),
     ({"n": 0}, 422, "n", "at_least"),
     ({"n": True}, 400, "n", "not_int"),
+    ({"n": 64}, 422, "n", "rows_too_many"),
     ({"stop": [""]}, 400, "stop", "body_stop"),
     ({"stream": "yes"}, 400, "stream", "body_type"),
     ({"logit_bias": {"a": 1}}, 400, "logit_bias", "body_bias"),

@@ -43,7 +43,8 @@ def vllm(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fr
     front.end()
 
 
-@pytest.mark.parametrize(("installed", "card", "code"), [(False, CARD, "vllm_missing"), (True, NO_CARD, "vllm_no_cuda")])
+@pytest.mark.parametrize(("installed", "card", "code"), [
+    (False, CARD, "vllm_missing"), (True, NO_CARD, "vllm_no_cuda")])
 def test_without_vllm_or_a_card_it_is_refused(trained: Path, tmp_path: Path, start: Callable[..., Front],
                                               installed: bool, card: str, code: str) -> None:
     path = programs(tmp_path / "bin", vllm=installed, card=card)
