@@ -31,7 +31,7 @@ FOREIGN = {
 }
 # Rooms that read what pip says; what they say themselves comes from locales/launch.json.
 READS_PIP = {"studio/prepare/progress.py", "studio/prepare/refusal.py"}
-CODED = {"InputError": ("errors",), "WorkError": ("errors",), "StudioError": ("errors",),
+CODED = {"InputError": ("errors",), "Refusal": ("errors",), "WorkError": ("errors",), "StudioError": ("errors",),
          "Problem": ("problems", "errors"), "Unusable": ("data.skipped",)}
 # Sections whose keys are spoken by code, through one place that puts the section in front.
 SECTIONS = ("problems", "errors", "data.skipped", "cli", "engine")
