@@ -15,6 +15,8 @@ FIXED, BROKEN, SAME_RIGHT, SAME_WRONG, UNKNOWN = "fixed", "broken", "same_right"
 BUCKETS = (FIXED, BROKEN, SAME_RIGHT, SAME_WRONG)
 ALL_BUCKETS = (*BUCKETS, UNKNOWN)
 HALF_RIGHT = 0.5
+# Figures of likelihood, which have no plug-in: less is better.
+LOWER = ("loss", "perplexity", "bits_per", "nats_per")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def buckets(before: np.ndarray, after: np.ndarray, threshold: float, higher: boo
 def threshold_of(metric: str, *scores: np.ndarray, chosen: Mapping[str, float] | None = None) -> float:
     """From which score on an answer counts as right: chosen, the metric's own RIGHT, 1 for yes and no, else a half.
 
-    Of a metric that is no share the middle of what was seen.
+    Of scores that are no share the middle of what was seen.
     """
     if chosen and metric in chosen:
         return float(chosen[metric])
@@ -58,9 +60,8 @@ def threshold_of(metric: str, *scores: np.ndarray, chosen: Mapping[str, float] |
     seen = finite(np.concatenate([np.asarray(one, float) for one in scores])) if scores else np.zeros(0)
     if len(seen) and is_yes_or_no(seen):
         return 1.0
-    if bool(getattr(module_of(metric), "SHARE", True)) or not len(seen):
-        return HALF_RIGHT
-    return float(np.median(seen))
+    is_share = getattr(module_of(metric), "SHARE", not len(seen) or bool((seen >= 0).all() and (seen <= 1).all()))
+    return HALF_RIGHT if is_share or not len(seen) else float(np.median(seen))
 
 
 def module_of(metric: str) -> Any:
@@ -70,7 +71,7 @@ def module_of(metric: str) -> Any:
 
 def is_higher(metric: str) -> bool:
     """Whether more is better."""
-    return getattr(module_of(metric), "HIGHER", True) is not False
+    return getattr(module_of(metric), "HIGHER", not metric.startswith(LOWER)) is not False
 
 
 def has_sides(metric: str) -> bool:
