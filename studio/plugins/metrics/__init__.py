@@ -146,7 +146,7 @@ def tokens(text: str) -> tuple[str, ...]:
     return tuple(_TOKEN.findall(plain(text)))
 
 
-def last_number(text: str) -> Fraction | str | None:
+def last_value(text: str) -> Fraction | str | None:
     """The value of the last number in a text, behind `####` where that stands; None without a number.
 
     A fraction is one number (3/4, \\frac{3}{4}); a number of more than 400 digits is compared as it is written.

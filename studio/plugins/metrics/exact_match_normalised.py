@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.plugins.metrics import Row, accepted, plain
+from studio.plugins.metrics import Row, accepted, narrow, plain
 
 ORDER = 11
 NEEDS = ("reference",)
@@ -13,5 +13,9 @@ SCALE = 100
 
 def score(answer: str, reference: str, row: Row) -> float | None:
     """1 for an answer that says the same as one of the accepted ones."""
-    said = plain(answer)
-    return float(any(said == (plain(one) or one) for one in accepted(reference, row)))
+    return float(_said(answer) in map(_said, accepted(reference, row)))
+
+
+def _said(text: str) -> str:
+    """What a text says; one of signs alone says its signs."""
+    return plain(text) or narrow(text).strip()

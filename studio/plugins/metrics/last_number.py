@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from studio.plugins import metrics
-from studio.plugins.metrics import Row, accepted
+from studio.plugins.metrics import Row, accepted, last_value
 
 ORDER = 12
 NEEDS = ("reference",)
@@ -14,5 +13,5 @@ SCALE = 100
 
 def score(answer: str, reference: str, row: Row) -> float | None:
     """1 when the last numbers are equal; None for a reference without a number."""
-    wanted = {metrics.last_number(one) for one in accepted(reference, row)} - {None}
-    return float(metrics.last_number(answer) in wanted) if wanted else None
+    wanted = {last_value(one) for one in accepted(reference, row)} - {None}
+    return float(last_value(answer) in wanted) if wanted else None
