@@ -37,6 +37,7 @@ class Conversation:
         self._journal = Journal(path, self.tree.fold)
         self._guard = threading.RLock()
         self._pending: dict[str, Event] = {}
+        self._dead: set[str] = set()
         self.refresh()
 
     @property
@@ -64,7 +65,19 @@ class Conversation:
         """The branch in sight, with the turns that changed after version `since`."""
         with self._guard:
             self._journal.refresh()
+            self._notice_deaths()
             return views.seen(self.tree, since, is_live)
+
+    def _notice_deaths(self) -> None:
+        """An answer whose writer died is another from then on, though nobody wrote a word about it."""
+        for message in self.tree.path():
+            for id in (id for ids in message.answers.values() for id in ids):
+                answer = self.tree.answers[id]
+                is_dead = answer.state == ANSWERING and not is_live(answer)
+                if is_dead and id not in self._dead:
+                    self.tree.version += 1
+                    self.tree.touch(answer)
+                (self._dead.add if is_dead else self._dead.discard)(id)
 
     def message(self, id: str) -> Message:
         """The message of this id."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,12 +22,15 @@ from studio.chats import client
 from studio.chats.client import Address
 from studio.chats.conversation import refuse_secret
 from studio.errors import InputError, WorkError
+from studio.identity import Identity
 from studio.workspace import PROJECT, Workspace
 
 KEYS, REMOTE_KEYS = "STUDIO_API_KEYS", "STUDIO_LANE_KEYS"
 START_SECONDS = 60.0
+IDLE_MINUTES = 30
 _LOOK_SECONDS = 0.02
 _LEAVE_SECONDS = 8.0
+_KEPT_SECONDS = 2 * 24 * 3600
 _SECRETS = (KEYS, REMOTE_KEYS)
 
 
@@ -146,9 +150,11 @@ class Engine:
         key = secrets.token_urlsafe(32)
         ready = self.folder / "ready.json"
         config = {"root": str(self.workspace.root), "lang": self.lang, "host": "127.0.0.1", "port": 0, "models": [],
-                  "open": True, "attached": True, "ready_file": str(ready), **self.settings}
+                  "open": True, "attached": True, "idle_minutes": IDLE_MINUTES, "ready_file": str(ready),
+                  **self.settings}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            _clear_old(self.folder.parent)
             ready.unlink(missing_ok=True)
             (self.folder / "config.json").write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
             self._process = self._begun(key)
@@ -182,6 +188,17 @@ class Engine:
         reason = "@chats.engine.silent" if self.alive else "@chats.engine.ended"
         self.stop()
         raise WorkError("engine_not_started", path=str(self.log), reason=reason)
+
+
+def _clear_old(room: Path) -> None:
+    """Delete what engines of earlier days left behind; a folder's name begins with the pid of whom it belonged to."""
+    for folder in room.iterdir():
+        pid = folder.name.partition("-")[0]
+        if pid.isdigit() and Identity.of(int(pid)) is not None:
+            continue
+        with contextlib.suppress(OSError):
+            if time.time() - max(one.stat().st_mtime for one in (folder, *folder.iterdir())) > _KEPT_SECONDS:
+                shutil.rmtree(folder)
 
 
 def _of_log(text: str) -> WorkError | None:

@@ -117,10 +117,14 @@ def test_a_limit_begins_it_anew_only_when_it_is_another(engine: Engine) -> None:
 
 @pytest.mark.slow
 def test_an_engine_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    old = tmp_path / ".cache" / "engine" / "old"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
     broken = Engine(Workspace(tmp_path), models=["no-such-model"])
     with pytest.raises(StudioError) as refused:
         broken.address()
     assert refused.value.code == "lane_unknown", refused.value
+    assert not old.exists() and broken.log.exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkError) as refused:
         Engine(Workspace(tmp_path / "file")).address()
