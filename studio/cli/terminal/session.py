@@ -123,6 +123,7 @@ class Session:
         for name in COMMANDS:
             self.screen.note(self.voice.say(f"chat.commands.{name}"))
         self.screen.note(self.voice.say("chat.keys"))
+        self.screen.note(self.voice.say("chat.slash"))
 
     def _clear(self, _: str) -> None:
         self.dialogue.clear()
