@@ -103,5 +103,6 @@ def check(draft: Mapping[str, Any]) -> Any:
     spec = ServeSpec(**{name: value for name, value in values.items() if name not in wrong})
     problems += of_choices(spec, SERVING)
     if problems:
-        raise SpecError(problems)
+        order = {name: place for place, name in enumerate(SERVING)}
+        raise SpecError(sorted(problems, key=lambda problem: order.get(problem.field, -1)))
     return spec
