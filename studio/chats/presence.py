@@ -114,7 +114,7 @@ class Presence:
 def _sized(said: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Lanes by name with the bytes of what makes each of them: its adapter, else its model."""
     bases = {str(one.get("folder")): one for one in said.get("bases") or ()}
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for lane in said.get("lanes") or ():
         base = bases.get(str(lane.get("base"))) or {}
         adapters = {one.get("name"): one for one in base.get("adapters") or ()}

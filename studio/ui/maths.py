@@ -17,15 +17,15 @@ from studio.ui.markup import Html, tag, text
 MOST = 2_000
 _PAIRS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
 _NAMES = (
-    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts "
-    "mprescripts none mtable mtr mtd mpadded mphantom mstyle merror menclose"
+    "math|mrow|mi|mn|mo|ms|mtext|mspace|mfrac|msqrt|mroot|msub|msup|msubsup|munder|mover|munderover|mmultiscripts"
+    "|mprescripts|none|mtable|mtr|mtd|mpadded|mphantom|mstyle|merror|menclose"
 )
 _LOOKS = (
-    "accent accentunder columnalign columnlines columnspacing depth display displaystyle fence form height largeop "
-    "linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspacing rspace scriptlevel "
-    "separator stretchy symmetric voffset width"
+    "accent|accentunder|columnalign|columnlines|columnspacing|depth|display|displaystyle|fence|form|height"
+    "|largeop|linethickness|lspace|mathvariant|maxsize|minsize|movablelimits|notation|rowlines|rowspacing|rspace"
+    "|scriptlevel|separator|stretchy|symmetric|voffset|width"
 )
-_ELEMENTS, _ATTRIBUTES = frozenset(_NAMES.split()), frozenset(_LOOKS.split())
+_ELEMENTS, _ATTRIBUTES = frozenset(_NAMES.split("|")), frozenset(_LOOKS.split("|"))
 _NUMBER_AFTER = re.compile(r"\d")
 
 

@@ -100,7 +100,7 @@ def _code(self: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
 
 def _link(self: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
     """A link that opens a page of its own and tells it nothing."""
-    opened = tag("a", href=tokens[at].attrGet("href"), target="_blank", rel="noopener noreferrer nofollow")
+    opened = tag("a", href=tokens[at].attrGet("href"), target="_blank", rel="noopener noreferrer")
     return opened.removesuffix("</a>")
 
 
@@ -108,7 +108,7 @@ def _picture(self: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
     """A picture as a link to it."""
     token = tokens[at]
     address = token.attrGet("src") or ""
-    return tag("a", token.content or address, href=address, target="_blank", rel="noopener noreferrer nofollow")
+    return tag("a", token.content or address, href=address, target="_blank", rel="noopener noreferrer")
 
 
 def _formula(self: Any, tokens: Any, at: int, options: Any, env: Any) -> str:
