@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ import pytest
 
 from studio.cli.program import run
 from studio.cli.serve import example
-from tests.cli.client import SHORT, Client, wait
+from tests.cli.client import PROJECT, SHORT, Client, wait
 
 KEY, OTHER = "sk-first-of-two", "sk-second-of-two"
 
@@ -219,3 +221,25 @@ def test_help_lists_every_option_and_argument(verb: str, lang: str, capsys: pyte
     shown = capsys.readouterr().out
     assert not [name for name in (of_serve() if verb == "serve" else of_chat()) if f"{name}=" not in shown]
     assert "docs/serve.md" in shown
+
+
+def programs(page: str) -> list[str]:
+    """The Python programs in a page of the manual."""
+    text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+
+
+@pytest.mark.slow
+def test_the_clients_of_the_manual_work_as_written(client: Client) -> None:
+    written = programs("serve.md")
+    assert len(written) == 2
+    assert written == programs("serve_zh.md")
+    found = begun(client, "learned")
+    try:
+        program = "\n".join(written).replace("http://127.0.0.1:8000/v1", found.said["url"]).replace("MY_RUN", "learned")
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120,
+                              encoding="utf-8")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip()
+    finally:
+        end(found)
