@@ -113,12 +113,13 @@ def _pair(pair: Mapping[str, Any]) -> Html:
     figure, low, high = shown(pair, compare.scale_of(metric))
     sign = "+" if not figure.startswith("\u2212") and pair["difference"] > 0 else ""
     points = wording.points(metric, f"{sign}{figure}")
-    look = ("told" if wording.is_gain(pair) else "told down") if wording.is_told(pair) else ""
-    look = look if pair["enough"] else "open"
+    look = "" if wording.is_same(pair) else "open"
+    if wording.is_told(pair):
+        look = "told" if wording.is_gain(pair) else "told down"
     return tag("tr", tag("td", both(wording.label(metric))), tag("td", f"{pair['a']} → {pair['b']}"),
                tag("td", both(points) if callable(points) else points,
                    tag("span", f" ({low} – {high})", class_="quiet"), class_="n"),
-               tag("td", wording.chance(wording.p_of(pair)).removeprefix("= "), class_="n"),
+               tag("td", wording.chance(wording.p_of(pair)).removeprefix("=\u00a0"), class_="n"),
                tag("td", both(lambda lang: say(lang, f"scores.test.{pair['test']}"))),
                tag("td", both(wording.verdict(pair)), class_=look))
 
@@ -157,7 +158,9 @@ def _samples(summary: Summary, predictions: Predictions) -> Html:
         name = both(_bucket(part.bucket)) if part.bucket else both(said("samples.title"))
         rows = [_sample(one, summary) for one in part.rows] or [tag("p", both(said("samples.nothing")))]
         blocks.append(tag("details", tag("summary", name, drawn), *rows, open=place < 2, id=part.bucket or None))
-    return _card("samples", *blocks)
+    base, *others = summary.models or ("",)
+    between = tag("p", both(said("buckets.from_to", a=base, b=others[-1])), class_="quiet") if len(others) > 1 else None
+    return _card("samples", between, *blocks)
 
 
 def _sample(row: Shown, summary: Summary) -> Html:

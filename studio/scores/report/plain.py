@@ -83,7 +83,7 @@ def _pairs(summary: Summary, lang: str) -> Iterator[Sequence[str]]:
         points: Any = wording.points(pair["metric"], figure)
         yield (wording.label(pair["metric"])(lang), f"{pair['a']} → {pair['b']}",
                f"{points(lang) if callable(points) else points} ({ranged(low, high)})",
-               wording.chance(wording.p_of(pair)).removeprefix("= "), wording.verdict(pair)(lang))
+               wording.chance(wording.p_of(pair)).removeprefix("=\u00a0"), wording.verdict(pair)(lang))
 
 
 def _buckets(summary: Summary, predictions: Predictions, lang: str) -> Iterator[str]:

@@ -16,7 +16,8 @@ from studio.texts.markup import Html, join, tag, text
 
 MOST = 4_000  # characters of one text; what is longer is shown as it was written
 MOST_FORMULAS = 60  # they are read one within the other
-MOST_BRACKETS = 200  # the search for a link's end is quadratic in them
+MOST_MARKS = 200  # brackets, ticks, openings of formulas: the search for their ends is quadratic in them
+_MARKS = ("[", "`", "\\(", "\\[")
 _LESS, _AND, _DOLLAR = "\ue0f1", "\ue0f2", "\ue0f3"
 _STAND_INS = {ord(_LESS): "\ufffd", ord(_AND): "\ufffd", ord(_DOLLAR): "\ufffd", 0: "\ufffd"}
 _BACK = {ord(_LESS): "<", ord(_AND): "&", ord(_DOLLAR): "$", 0x200B: None}
@@ -46,7 +47,8 @@ def render(words: str) -> Html:
     """A text with its Markdown and formulas; one that is too long or cannot be read, as it was written."""
     if not words.strip():
         return Html("")
-    if len(words) > MOST or words.count("[") > MOST_BRACKETS or len(_FORMULA.findall(words)) > MOST_FORMULAS:
+    if len(words) > MOST or any(words.count(mark) > MOST_MARKS for mark in _MARKS) \
+            or len(_FORMULA.findall(words)) > MOST_FORMULAS:
         return as_written(words)
     try:
         made = _converted(_guarded(words))

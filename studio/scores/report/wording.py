@@ -67,7 +67,7 @@ def points(metric: str, figure: str) -> Any:
 
 def chance(p: float) -> str:
     """A p value as it is written."""
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}" if p < 0.1 else f"= {p:.2f}"
+    return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}" if p < 0.1 else f"=\u00a0{p:.2f}"
 
 
 def p_of(pair: Mapping[str, Any]) -> float:
