@@ -121,7 +121,7 @@ class Registry:
         Raises Refusal lane_unserved, and what `lanes.lane` raises where the whole workspace is open.
         """
         if not self.settings.is_open:
-            name = self._listed_name(name)
+            name = self.listed_name(name)
         at, found = self._found.get(name, (0.0, None))
         if found is None or time.monotonic() - at > _LOOKED_UP_SECONDS:
             found = self._looked_up(name)
@@ -140,7 +140,7 @@ class Registry:
                 raise
             return lanes.lane(name, self.workspace, self.base)
 
-    def _listed_name(self, name: str) -> str:
+    def listed_name(self, name: str) -> str:
         """The name as it is listed; a checkpoint of a run that is served is served, too."""
         if name in self.listed or name == lanes.BASE:
             return name

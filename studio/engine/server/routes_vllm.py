@@ -12,7 +12,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from studio.chats import lanes
 from studio.engine.server import messages, metrics, protocol, replies, routes_chat, vllm
+from studio.engine.server.errors import Refusal
 from studio.engine.server.protocol import CHAT_KEYS, TEXT_KEYS
 from studio.engine.server.server import Server
 from studio.errors import StudioError, WorkError
@@ -46,7 +48,8 @@ async def plain(request: Request, server: Server) -> Response:
     """The plain form of older servers."""
     said = protocol.parse(await replies.body(request))
     talk, history = routes_chat.plain_talk(said)
-    body = {"model": said.get("model") or server.registry.names()[0], "messages": [
+    name = server.registry.listed_name(said.get("model") or server.registry.names()[0])
+    body = {"model": name, "messages": [
         {"role": one.role, "content": one.content} for one in talk.messages], "top_p": said.get("top_p", 0.7),
         "temperature": said.get("temperature", 0.95)}
     protocol.common(body, CHAT_KEYS)
@@ -78,9 +81,12 @@ async def counted(request: Request, server: Server) -> Response:
 
 
 def _handed(server: Server, path: str, said: dict[str, Any]) -> Response:
-    """The request handed on; an unknown name is refused here."""
-    name = protocol.model_name(said)
-    server.registry.lane(name)
+    """The request handed on under the name by which vLLM knows the model; an unknown one is refused here."""
+    registry = server.registry
+    name = registry.listed_name(protocol.model_name(said))
+    if name not in registry.listed and name != lanes.BASE:  # another checkpoint of a run: vLLM was not told of it
+        raise Refusal("lane_unserved", 404, "model", name=name, known=registry.names())
+    said = {**said, "model": name}
     if said.get("stream"):
         return Passed(server, path, said)
     return replies.Later(_whole(server, path, said))

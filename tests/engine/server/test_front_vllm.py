@@ -56,6 +56,7 @@ def test_without_vllm_or_a_card_it_is_refused(trained: Path, tmp_path: Path, sta
 def test_names_are_vllms_names_and_the_key_is_its_own(vllm: Front) -> None:
     assert vllm.words() == "starter of starter"
     assert vllm.words("tuned") == "tuned of starter" and vllm.words("base") == "base of starter"
+    assert vllm.ask("tuned/step-20", status=404)["error"]["param"] == "model"
     assert vllm.ask("tunde", status=404)["error"]["code"] == "model_not_found"
     assert vllm.ask(temperature=99, status=422)["error"]["param"] == "temperature"
     line = next(one.cmdline() for one in family(vllm) if "serve" in one.cmdline() and "--lora-modules" in one.cmdline())
