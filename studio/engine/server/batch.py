@@ -145,7 +145,8 @@ class Together:
 
 def _kept(counts: Sequence[int], wanted: Sequence[int]) -> list[int]:
     """Which tokens' logits are wanted."""
-    found, start = [], 0
+    found: list[int] = []
+    start = 0
     for count, some in zip(counts, wanted, strict=True):
         found.extend(range(start + count - some, start + count))
         start += count

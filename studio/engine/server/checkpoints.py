@@ -142,8 +142,9 @@ class Checkpoints:
             probe.lora_B.data.copy_(part["b"])
             norm = torch.linalg.norm(probe.base_weight().float() + probe.delta(), dim=1)
             factors = (part["m"].float().view(-1).to(device) / norm).to(self.dtype)
+        dtype = torch.float32 if device.type == "cpu" else self.dtype
         scaled = part["b"].float() * (alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
-        return Share(part["a"].to(device, self.dtype), scaled.to(device, self.dtype), factors)
+        return Share(part["a"].to(device, dtype), scaled.T.contiguous().to(device, dtype), factors)
 
     def _replaced(self, path: str, tensors: Mapping[str, Tensor]) -> nn.Module:
         base = _core(self.model, path)
