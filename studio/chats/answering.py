@@ -77,8 +77,9 @@ class Work:
 
     def _hear(self, chunk: Mapping[str, Any]) -> None:
         """Take in one object of the stream."""
-        self._proof |= chunk.get("studio") or {}
-        if usage := chunk.get("usage"):
+        proof, usage = chunk.get("studio"), chunk.get("usage")
+        self._proof |= proof if isinstance(proof, dict) else {}
+        if isinstance(usage, dict):
             self._proof.setdefault("tokens", usage.get("completion_tokens"))
             self._proof.setdefault("prompt_tokens", usage.get("prompt_tokens"))
         for choice in chunk.get("choices") or ():

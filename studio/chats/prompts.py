@@ -196,8 +196,9 @@ class _Heard:
         self.seconds = 0.0
 
     def hear(self, chunk: Mapping[str, Any]) -> None:
-        self.tokens = int((chunk.get("usage") or {}).get("completion_tokens") or self.tokens)
-        self.seconds = float((chunk.get("studio") or {}).get("seconds") or self.seconds)
+        usage, proof = chunk.get("usage"), chunk.get("studio")
+        self.tokens = int(usage.get("completion_tokens") or self.tokens) if isinstance(usage, dict) else self.tokens
+        self.seconds = float(proof.get("seconds") or self.seconds) if isinstance(proof, dict) else self.seconds
         for choice in chunk.get("choices") or ():
             delta = choice.get("delta") or {}
             self.words.append(delta.get("content") or "")

@@ -78,8 +78,8 @@ class Answer:
         return [token for part in self.packed for token in orjson.loads(part)]
 
     def add_tokens(self, tokens: Sequence[Token]) -> None:
-        """Add tokens to its end."""
-        if tokens:
+        """Add tokens to its end; what is no list of them is left out."""
+        if tokens and isinstance(tokens, list) and all(isinstance(one, list) and len(one) > 2 for one in tokens):
             self.packed.append(orjson.dumps(tokens))
             self.token_count += len(tokens)
 
@@ -161,18 +161,18 @@ def _title(tree: Tree, event: Event) -> None:
 
 
 def _settings(tree: Tree, event: Event) -> None:
-    tree.settings = {**tree.settings, **event["values"]}
+    tree.settings = {**tree.settings, **dict(event["values"])}
 
 
 def _ask(tree: Tree, event: Event) -> None:
     slots = {slot: str(name) for slot, name in event["slots"].items() if slot in SLOTS}
-    parent = event.get("parent")
+    parent, seed = event.get("parent"), event.get("blind")
     if event["id"] in tree.messages:
         return
     message = Message(str(event["id"]), parent if parent in tree.messages else None, str(event["content"]), slots,
-                      str(event.get("role") or "user"), _time(event.get("at")), str(event.get("system") or ""),
-                      list(event.get("tools") or []), bool(event.get("alone")), str(event.get("call") or ""),
-                      event.get("blind"))
+                      "tool" if event.get("role") == "tool" else "user", _time(event.get("at")), str(event.get("system") or ""),
+                      _dicts(event.get("tools")), bool(event.get("alone")), str(event.get("call") or ""),
+                      seed if isinstance(seed, int) else None)
     tree.messages[message.id] = message
     tree.head = message.id
     tree.touch(message, *(one for one in tree.children(message.parent)))
@@ -205,7 +205,7 @@ def _end(tree: Tree, event: Event) -> None:
     answer = tree.answers[event["answer"]]
     answer.state, answer.code = str(event["state"]), str(event.get("code") or "")
     answer.values, answer.proof = dict(event.get("values") or {}), dict(event.get("proof") or {})
-    answer.tool_calls, answer.finish = list(event.get("tool_calls") or []), str(event.get("finish") or "")
+    answer.tool_calls, answer.finish = _dicts(event.get("tool_calls")), str(event.get("finish") or "")
     answer.content = str(event.get("content", answer.content))
     answer.thinking = str(event.get("thinking", answer.thinking))
     tree.touch(answer)
@@ -233,7 +233,8 @@ def _vote(tree: Tree, event: Event) -> None:
     """Only the first vote on a round counts: the second was cast knowing the names."""
     message = tree.messages[event["message"]]
     if message.vote is None:
-        message.vote = {name: event[name] for name in ("choice", "answers", "at")}
+        shown = {str(place): str(id) for place, id in event["answers"].items()}
+        message.vote = {"choice": str(event["choice"]), "answers": shown, "at": _time(event.get("at"))}
         tree.touch(*(one for one in tree.messages.values() if one.blind == message.blind))
 
 
@@ -242,6 +243,10 @@ def _correct(tree: Tree, event: Event) -> None:
     text = event.get("text")
     answer.correction = text if isinstance(text, str) and text != answer.content else None
     tree.touch(answer)
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _time(value: Any) -> float:

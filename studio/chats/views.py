@@ -113,13 +113,19 @@ def state_of(answer: Answer, is_live: IsLive) -> str:
 
 
 def _open(place: str, answer: Answer, message: Message, is_live: IsLive) -> AnswerView:
-    count = int(answer.proof.get("tokens") or answer.token_count)
-    seconds = answer.proof.get("seconds")
+    count = int(_number(answer.proof.get("tokens")) or answer.token_count)
+    seconds = _number(answer.proof.get("seconds"))
     return AnswerView(
         answer.id, place, answer.lane, answer.content, answer.thinking, state_of(answer, is_live), answer.code,
         answer.values, answer.finish, tuple(answer.tool_calls), answer.correction,
         tuple(message.answers.get(answer.slot) or ()), count, seconds, count / seconds if seconds and count else None,
         answer.proof, answer.token_count > 0, answer.version)
+
+
+def _number(value: Any) -> float | None:
+    """A figure of a proof, which another server may spell as it likes."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
+    return value if is_number else None
 
 
 def _blind(chosen: list[tuple[str, Answer]], is_live: IsLive) -> tuple[AnswerView, ...]:
