@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,7 +78,7 @@ class Telling:
     choices: dict[int, Choice] = field(default_factory=dict)
     prompt: list[Any] = field(default_factory=list)
 
-    async def parts(self) -> AsyncIterator[list[Said]]:
+    async def parts(self) -> AsyncGenerator[list[Said]]:
         """What is new, as it comes; raises what the worker says against the request.
 
         Closing the iterator cancels what is not done.
@@ -95,10 +96,11 @@ class Telling:
 
     async def whole(self) -> list[Choice]:
         """All choices, once they have ended."""
-        async for part in self.parts():
-            for said in part:
-                said.choice.keep(said.pieces)
-                said.choice.entries.extend(said.entries)
+        async with contextlib.aclosing(self.parts()) as parts:
+            async for part in parts:
+                for said in part:
+                    said.choice.keep(said.pieces)
+                    said.choice.entries.extend(said.entries)
         return sorted(self.choices.values(), key=lambda one: one.index)
 
     def _heard(self, events: list[Any]) -> list[Said]:

@@ -18,9 +18,14 @@ _OPENAI = {
     "model_missing": "model_not_found", "checkpoint_unknown": "model_not_found", "api_key_wrong": "invalid_api_key",
     "prompt_too_long_for_context": "context_length_exceeded", "queue_full": "rate_limit_exceeded"}
 _STATUS = {"lane_unknown": 404, "lane_unknown_near": 404, "model_missing": 404, "checkpoint_unknown": 404,
-           "lane_no_checkpoint": 503, "checkpoint_incomplete": 503, "lane_memory_short": 507, "memory_short": 507}
+           "lane_no_checkpoint": 503, "checkpoint_incomplete": 503, "lane_memory_short": 507, "rows_memory_short": 503}
+# What the worker finds wrong with a request, and the parameter that says so.
+_ASKED_WRONGLY = {"grammar_kind": "response_format", "grammar_broken": "response_format",
+                  "grammar_unspellable": "response_format", "answer_ids": "prompt", "beams_many": "num_beams",
+                  "prompt_too_long_for_context": "messages"}
+_OF_FILES = ("model_", "tokenizer_", "template_", "adapter_")  # what is wrong with the files of a name
 _TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-_RETRY_SECONDS = {"lane_no_checkpoint": 30, "checkpoint_incomplete": 3}
+_RETRY_SECONDS = {"lane_no_checkpoint": 30, "checkpoint_incomplete": 3, "rows_memory_short": 5}
 
 
 class Refusal(StudioError):
@@ -46,8 +51,10 @@ def refusal(error: StudioError) -> Refusal:
     """What the floors below refuse, as the server says it."""
     if isinstance(error, Refusal):
         return error
-    status = _STATUS.get(error.code, 400 if error.exit_code == 2 else 500)
-    found = Refusal(error.code, status, "model" if status == 404 else None, _RETRY_SECONDS.get(error.code))
+    param = _ASKED_WRONGLY.get(error.code)
+    is_theirs = error.exit_code == 2 or param or error.code.startswith(_OF_FILES)
+    status = _STATUS.get(error.code, 400 if is_theirs else 500)
+    found = Refusal(error.code, status, "model" if status == 404 else param, _RETRY_SECONDS.get(error.code))
     found.values = dict(error.values)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -144,19 +145,20 @@ async def _streamed(beginning: Any) -> AsyncIterator[bytes]:
     head = b"data: " + orjson.dumps(talk.head("chat.completion.chunk"))[:-1] + b',"choices":[{"index":'
     started: set[int] = set()
     ended = 0
-    async for part in talk.telling.parts():
-        lines = []
-        for said in part:
-            if said.choice.index not in started:
-                started.add(said.choice.index)
-                lines.append(_chunk(head, said.choice.index, {"role": "assistant", "content": ""}, None))
-            lines += _chunks(head, talk, said)
-            if said.ended:
-                ended += 1
-                is_last = ended == talk.ask.n and not talk.ask.usage
-                lines.append(_chunk(head, said.choice.index, {}, None, said.choice.reason,
-                                    talk.telling.proof() if is_last else None))
-        yield b"".join(lines)
+    async with contextlib.aclosing(talk.telling.parts()) as parts:
+        async for part in parts:
+            lines = []
+            for said in part:
+                if said.choice.index not in started:
+                    started.add(said.choice.index)
+                    lines.append(_chunk(head, said.choice.index, {"role": "assistant", "content": ""}, None))
+                lines += _chunks(head, talk, said)
+                if said.ended:
+                    ended += 1
+                    is_last = ended == talk.ask.n and not talk.ask.usage
+                    lines.append(_chunk(head, said.choice.index, {}, None, said.choice.reason,
+                                        talk.telling.proof() if is_last else None))
+            yield b"".join(lines)
     if talk.ask.usage:
         yield replies.event({**talk.head("chat.completion.chunk"), "choices": [], "usage": talk.telling.usage(),
                              "studio": talk.telling.proof()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import math
 import secrets
 import time
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from studio.engine.server import protocol, replies
-from studio.engine.server.answers import Choice, Telling
+from studio.engine.server.answers import Choice, Said, Telling
 from studio.engine.server.errors import Refusal
 from studio.engine.server.protocol import TEXT_KEYS, Ask
 from studio.engine.server.registry import Served
@@ -169,24 +170,27 @@ async def _streamed(beginning: Any) -> AsyncIterator[bytes]:
     texts: _Texts = await beginning
     for number, telling in enumerate(texts.tellings):
         echoed: set[int] = set()
-        async for part in telling.parts():
-            lines = []
-            for said in part:
-                index = number * texts.ask.n + said.choice.index
-                words = "".join(piece.text for piece in said.pieces)
-                if texts.echo and index not in echoed:
-                    echoed.add(index)
-                    words = texts.text_of(number) + words
-                alone = texts.served.spoken.vocabulary.alone
-                logprobs = legacy_logprobs([[one[2], alone(one[2]), one[4], one[5]] for one in said.entries]) \
-                    if texts.ask.logprobs is not None and said.entries else None
-                reason = said.choice.reason if said.ended else None
-                lines.append(replies.event({**texts.head(), "choices": [
-                    {"index": index, "text": words, "logprobs": logprobs, "finish_reason": reason}]}))
-            yield b"".join(lines)
+        async with contextlib.aclosing(telling.parts()) as parts:
+            async for part in parts:
+                yield b"".join(_chunk(texts, number, said, echoed) for said in part)
     if texts.ask.usage:
         yield replies.event({**texts.head(), "choices": [], "usage": texts.usage(),
                              "studio": texts.tellings[-1].proof()})
+
+
+def _chunk(texts: _Texts, number: int, said: Said, echoed: set[int]) -> bytes:
+    """What is new of one choice of the prompt with this number; the prompt goes before where it is echoed."""
+    index = number * texts.ask.n + said.choice.index
+    words = "".join(piece.text for piece in said.pieces)
+    if texts.echo and index not in echoed:
+        echoed.add(index)
+        words = texts.text_of(number) + words
+    alone = texts.served.spoken.vocabulary.alone
+    logprobs = legacy_logprobs([[one[2], alone(one[2]), one[4], one[5]] for one in said.entries]) \
+        if texts.ask.logprobs is not None and said.entries else None
+    choice = {"index": index, "text": words, "logprobs": logprobs,
+              "finish_reason": said.choice.reason if said.ended else None}
+    return replies.event({**texts.head(), "choices": [choice]})
 
 
 # ---- embeddings ----

@@ -128,10 +128,10 @@ class Worker:
             raise WorkError("engine_ended")
         stdin.write(orjson.dumps(message) + b"\n")
 
-    def ask(self, message: Mapping[str, Any], choices: int) -> Answer:
-        """Begin an answer."""
+    def ask(self, message: Mapping[str, Any], choices: int, kind: type[Answer] = Answer) -> Answer:
+        """Begin an answer, heard by one of this kind."""
         self._next += 1
-        answer = Answer(self._next, choices)
+        answer = kind(self._next, choices)
         self.say({"do": "answer", "id": answer.id, **message})
         self.answers[answer.id] = answer
         return answer
@@ -227,7 +227,7 @@ class Worker:
             if word == "error":
                 _settle(self._rows.get(said["id"]), {"failed": said})
             return
-        if word == "done":
+        if word == "done" or (word == "error" and "choice" in said):
             answer.left -= 1
         elif word == "error":
             answer.left = 0
