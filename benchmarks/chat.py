@@ -1,9 +1,10 @@
-"""The server beside its peers: `chat.py [adapters] [stream] [turns] [crowd] [--rounds N]`.
+"""The server beside its peers: `chat.py [adapters] [stream] [turns] [crowd] [page] [--rounds N]`.
 
 adapters  three adapters of one base answer at once: CPU and memory beside three LLaMA-Factory servers (60 million)
 stream    one greedy answer over HTTP beside transformers' `generate` in a process of its own, float32 (60 million)
 turns     the first token of a conversation's second turn beside that of its first, of 1,000 tokens (60 million)
 crowd     32 requests at once beside the same one after another (the starter)
+page      what the Chat tab's process uses while four lanes stream into a browser, beside the engine (60 million)
 
 Contestants run in turn in every round, one OpenMP thread each; a ratio is of one round, and the median counts.
 """
@@ -24,9 +25,9 @@ from pathlib import Path
 
 from materials import adapter, model
 from measure import PROJECT, PYTHON, Skipped, environment
-from serving import Server, at_once, cores, llamafactory, studio, user
+from serving import Server, ask_in, at_once, browsed, cores, llamafactory, studio, user
 
-SIZE, TOKENS, LANES, CROWD = "small", 65, 3, 32
+SIZE, TOKENS, LANES, CROWD, STREAMED = "small", 65, 3, 32, 256
 QUESTION = "Explain to a friend who has never seen one how a tide pool works, and why the animals do not dry out. " * 4
 WORDS = "the sea gives and takes what it gave while the tide comes in over the stones and goes again "
 TOKENS_OF_WORDS, LONG = 38, 1000
@@ -63,6 +64,7 @@ FIGURES = {
     "second": Figure("first token of the second turn beside the first's, 1,000 tokens", "<=", 0.2),
     "crowd": Figure("32 at once beside one after another, tokens per second", ">=", 4),
     "crowd_cpu": Figure("the same in tokens per CPU-second", ">=", 4),
+    "page": Figure("CPU of the page beside the engine's, four lanes streaming", "<=", 0.3),
 }
 
 
@@ -182,7 +184,23 @@ def crowd(scratch: Path) -> None:
     FIGURES["crowd_cpu"].add(together_cpu / alone_cpu, f"{together_cpu:.0f} and {alone_cpu:.0f} tokens/CPU-s")
 
 
-MEASURES = {"adapters": adapters, "stream": stream, "turns": turns, "crowd": crowd}
+def page(scratch: Path) -> None:
+    """Four lanes stream into the Chat tab; the browser's own work is not counted."""
+    from studio.chats.shelf import Shelf
+    from studio.workspace import Workspace
+
+    lanes = [str(model(SIZE)), *(str(adapter(SIZE, number)) for number in range(LANES))]
+    conversation = Shelf(Workspace(scratch)).create(lanes=lanes)
+    conversation.settle(sampling={"max_tokens": STREAMED, "temperature": 0.0})
+    with browsed(scratch, f"?tab=chat&chat={conversation.id}") as (server, tab):
+        ask_in(tab, "warm")
+        own, engine = server.cpu_parts()
+        count = ask_in(tab, QUESTION)
+        own, engine = (after - before for after, before in zip(server.cpu_parts(), (own, engine), strict=True))
+    FIGURES["page"].add(own / engine, f"{own:.1f} and {engine:.1f} CPU-s, {count} answers of {STREAMED} tokens")
+
+
+MEASURES = {"adapters": adapters, "stream": stream, "turns": turns, "crowd": crowd, "page": page}
 
 
 def main(arguments: list[str]) -> None:

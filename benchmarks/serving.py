@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -53,6 +54,11 @@ class Server:
             with suppress(psutil.Error):
                 total += sum(one.cpu_times()[:2])
         return total
+
+    def cpu_parts(self) -> tuple[float, float]:
+        """CPU-seconds of the process itself, and of everything that it started."""
+        top, *below = [sum(one.cpu_times()[:2]) for one in self.tree()]
+        return top, sum(below)
 
     def megabytes(self) -> float:
         """Proportional memory of the tree: shared pages counted once."""
@@ -135,6 +141,41 @@ def _running(name: str, command: Sequence[object], env: Mapping[str, str], port:
                     one.send_signal(number)
             psutil.wait_procs(doomed, 5)
         process.wait()
+
+
+@contextmanager
+def browsed(root: Path, path: str) -> Iterator[tuple[Server, Any]]:
+    """The studio's page and a browser's tab that is open on it."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = os.environ.get("STUDIO_TEST_BROWSER") or shutil.which("chromium")
+    port = free_port()
+    command = [PYTHON, "-m", "studio.cli", "--port", port, "--root", root, "--no-browser"]
+    with _running("page", command, environment(PYTHONPATH=str(PROJECT)), port) as server, sync_playwright() as program:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            with suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).close()
+                break
+            time.sleep(0.1)
+        window = program.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        tab = window.new_page(locale="en-US")
+        tab.set_default_timeout(300_000)
+        tab.goto(f"http://127.0.0.1:{port}/{path}")
+        tab.wait_for_selector("#chat .lane-head >> nth=0")
+        yield server, tab
+        window.close()
+
+
+def ask_in(tab: Any, text: str) -> int:
+    """Ask all lanes in the Chat tab and wait until they have answered; how many answers there are to it."""
+    turns = tab.locator("#chat .turn-of").count()
+    tab.fill("#chat .composer textarea[name=text]", text)
+    tab.press("#chat .composer textarea[name=text]", "Enter")
+    tab.wait_for_function(f"() => document.querySelectorAll('#chat .turn-of').length > {turns}")
+    tab.wait_for_function("() => document.querySelector('#chat .answer') && "
+                          "!document.querySelector('#chat .is-answering')")
+    return int(tab.locator("#chat .turn-of.last .cell").count())
 
 
 def at_once(jobs: Sequence[Any]) -> list[Any]:
