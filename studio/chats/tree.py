@@ -167,12 +167,12 @@ def _settings(tree: Tree, event: Event) -> None:
 def _ask(tree: Tree, event: Event) -> None:
     slots = {slot: str(name) for slot, name in event["slots"].items() if slot in SLOTS}
     parent, seed = event.get("parent"), event.get("blind")
+    role = "tool" if event.get("role") == "tool" else "user"
     if event["id"] in tree.messages:
         return
     message = Message(str(event["id"]), parent if parent in tree.messages else None, str(event["content"]), slots,
-                      "tool" if event.get("role") == "tool" else "user", _time(event.get("at")), str(event.get("system") or ""),
-                      _dicts(event.get("tools")), bool(event.get("alone")), str(event.get("call") or ""),
-                      seed if isinstance(seed, int) else None)
+                      role, _time(event.get("at")), str(event.get("system") or ""), _dicts(event.get("tools")),
+                      bool(event.get("alone")), str(event.get("call") or ""), seed if isinstance(seed, int) else None)
     tree.messages[message.id] = message
     tree.head = message.id
     tree.touch(message, *(one for one in tree.children(message.parent)))
