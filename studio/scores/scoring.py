@@ -33,6 +33,8 @@ ALONE_BYTES = 2 * PIECE_BYTES  # a file that is shorter is scored here: a proces
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 3.0
 MOST_REASON = 200
+SHORT_ANSWER = 80  # characters of the middle reference, up to which answers are compared as a whole
+SHARE_OF_NUMBERS = 0.8
 Tell = Callable[[int, int], None]
 Stop = Callable[[], bool]
 Options = Mapping[str, Any]
@@ -97,6 +99,20 @@ def unfit(names: Sequence[str], there: Sequence[str]) -> dict[str, tuple[str, ..
     """What is missing for each metric that cannot be used when only `there` of reference, choices, schema is there."""
     missing = {name: tuple(need for need in metric(name).NEEDS if need not in there) for name in names}
     return {name: needs for name, needs in missing.items() if needs}
+
+
+def suggested(references: Sequence[str], has_choices: bool) -> tuple[str, ...]:
+    """The metrics that tell most of rows with these right answers, when nobody has chosen any."""
+    given = sorted(one.strip() for one in references if one.strip())
+    if not given:
+        return ("distinct", "repetition")
+    if has_choices:
+        return ("choice", "exact_match_normalised")
+    is_short = sorted(map(len, given))[len(given) // 2] <= SHORT_ANSWER
+    with_number = sum(any(sign.isdigit() for sign in one) for one in given) >= SHARE_OF_NUMBERS * len(given)
+    numbers = ("last_number",) if with_number and is_short else ()
+    exact = ("exact_match", "exact_match_normalised", *numbers) if is_short else ()
+    return (*exact, "token_f1", "bleu4_char", "rouge1", "rouge2", "rougel", *(() if is_short else ("length_ratio",)))
 
 
 def score_file(path: Path, names: Sequence[str], options: Options | None = None, workers: int | None = None,

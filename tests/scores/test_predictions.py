@@ -168,8 +168,9 @@ def test_chinese_and_escaped_letters_are_found(path: Path) -> None:
     found = write(path, one(row=0, answer="\u7b54\u6848\u662f\u56db"), one(row=1, answer="a/b\x01c"))
     with open(path, "ab") as file:
         file.write(json.dumps(one(row=2, answer="\u7b54\u6848").plain()).encode() + b"\n")
+        file.write(b'{"model":"base","row":3,"answer":"\\u0061pple \\u0041"}\n')
     found.look()
-    assert rows(found, View(words="\u7b54\u6848")) == [0, 2]
+    assert rows(found, View(words="\u7b54\u6848")) == [0, 2] and rows(found, View(words="Apple a")) == [3]
     assert rows(found, View(words="a/b")) == [1] and rows(found, View(words="\x01C")) == [1]
 
 

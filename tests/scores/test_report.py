@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from studio.scores import report, summary
 from studio.scores.browse import Predictions
+from studio.scores.predictions import Prediction, Writer
 from studio.scores.report import About, dots, page, plain, prose, wording
 from studio.scores.statistics import Interval
 from studio.texts import sentences
@@ -68,6 +69,31 @@ def test_what_a_model_wrote_is_shown_and_never_run(words: str) -> None:
 def test_whatever_is_joined_to_whatever_stays_harmless(parts: list[str]) -> None:
     seen = harmless(prose.render("".join(parts)))
     assert not {name for name, _ in seen.tags} & {"style", "svg", "input", "span", "html", "body"}
+
+
+@pytest.mark.parametrize("markup", [
+    "<script>alert(1)</script>", "<svg onload=alert(1)><style>*{}</style>", '<a href="javascript:alert(1)">x</a>',
+    '<math href="javascript:alert(1)" onclick="alert(1)"><mi mathvariant="bold" style="x">a', "<p onclick=alert(1)>",
+    "<input name=lang>", "<iframe src=//e>", "<meta http-equiv=refresh content=0>", "<p><table><td></p></b>",
+])
+def test_only_known_elements_leave_the_library(markup: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prose, "_converted", lambda words: f"{markup}after")
+    found = prose.render("x")
+    seen = harmless(found)
+    assert {name for name, _ in seen.tags} <= {"p", "table", "td", "math", "mi"}
+    assert all(set(attributes) <= {"mathvariant"} for _, attributes in seen.tags)
+    assert found.count("<p>") == found.count("</p>") and "after" in found
+
+
+def test_a_very_long_answer_is_cut_and_the_report_says_so(tmp_path: Path) -> None:
+    with Writer(tmp_path / "predictions.jsonl") as writer:
+        writer.write(Prediction("base", 0, "word " * 20_000, "````\n```"))
+    predictions = Predictions(tmp_path / "predictions.jsonl")
+    made = summary.summarise(predictions, [])
+    text = page.html(made, predictions, About("run"))
+    assert len(text) < 60_000 and "the first 1200 of 100000 characters" in text
+    lines = plain.markdown(made, predictions, About("run"), "en").split("\n")
+    assert lines.count("`````") == 2 and len("\n".join(lines)) < 5_000
 
 
 def test_markdown_and_maths_are_drawn() -> None:

@@ -23,17 +23,17 @@ _STAND_INS = {ord(_LESS): "\ufffd", ord(_AND): "\ufffd", ord(_DOLLAR): "\ufffd",
 _BACK = {ord(_LESS): "<", ord(_AND): "&", ord(_DOLLAR): "$", 0x200B: None}
 _BROKEN = 'class="tooltip"'  # how mdtex2html marks a formula that it cannot read
 _EXTENSIONS = ["fenced_code", "tables", "nl2br", "sane_lists"]
-_WORD_NAMES = "p br em strong code pre ul ol li blockquote hr table thead tbody tr th td a div del"
+_WORD_NAMES = "p|br|em|strong|code|pre|ul|ol|li|blockquote|hr|table|thead|tbody|tr|th|td|a|div|del"
 _MATHS_NAMES = (
-    "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts "
-    "mprescripts none mtable mtr mtd mpadded mphantom mstyle merror menclose"
+    "math|mrow|mi|mn|mo|ms|mtext|mspace|mfrac|msqrt|mroot|msub|msup|msubsup|munder|mover|munderover|mmultiscripts|"
+    "mprescripts|none|mtable|mtr|mtd|mpadded|mphantom|mstyle|merror|menclose"
 )
 _LOOK_NAMES = (
-    "accent accentunder columnalign columnlines columnspacing depth display displaystyle fence form height largeop "
-    "linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspacing rspace scriptlevel "
-    "separator stretchy symmetric voffset width"
+    "accent|accentunder|columnalign|columnlines|columnspacing|depth|display|displaystyle|fence|form|height|largeop|"
+    "linethickness|lspace|mathvariant|maxsize|minsize|movablelimits|notation|rowlines|rowspacing|rspace|scriptlevel|"
+    "separator|stretchy|symmetric|voffset|width"
 )
-_WORDS, _MATHS, _LOOKS = (frozenset(names.split()) for names in (_WORD_NAMES, _MATHS_NAMES, _LOOK_NAMES))
+_WORDS, _MATHS, _LOOKS = (frozenset(names.split("|")) for names in (_WORD_NAMES, _MATHS_NAMES, _LOOK_NAMES))
 _EMPTY = frozenset(("br", "hr"))
 _SILENT = frozenset(("script", "style"))
 _HEADING = re.compile(r"h[1-6]\Z")
@@ -123,7 +123,7 @@ class _Allowed(HTMLParser):
         elif name == "a":
             if not _ADDRESS.match(given.get("href", "").strip()):
                 return
-            kept = {"href": given["href"].strip(), "rel": "noopener noreferrer nofollow"}
+            kept = {"href": given["href"].strip(), "rel": "noopener noreferrer"}
         elif name in _MATHS:
             kept = {key: value for key, value in given.items() if key in _LOOKS and value}
         elif name == "img":
