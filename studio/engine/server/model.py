@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +59,9 @@ class Model:
         wanted = loading.Wanted(config.base, config.name, quantization_bit=config.quantization_bit,
                                 compute_type="bf16" if numbers.compute == torch.bfloat16 else config.compute_type)
         network = loading.load_model(wanted, numbers).eval()
-        if not config.quantization_bit:
+        if config.quantization_bit:
+            _hush_casts()
+        else:
             _let_go_of_files(network)
         context = min(filter(None, (config.context, facts.context)), default=0)
         narrow.install(network)
@@ -151,6 +155,12 @@ class Model:
 def without_gradients() -> Any:
     """Within, this thread computes without gradients; what it makes there can be changed in place only there."""
     return torch.inference_mode()
+
+
+def _hush_casts() -> None:
+    """bitsandbytes says at every product in 8 bits that it casts; once a token and layer is no message."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message="MatMul8bitLt")
 
 
 def _let_go_of_files(network: Any) -> None:

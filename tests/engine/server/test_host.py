@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -15,10 +16,11 @@ from typing import Any
 import pytest
 import torch
 
+from studio.engine import loading, numerics
 from studio.engine.server.model import without_gradients
 from studio.errors import InputError, WorkError
 from studio.workspace import PROJECT, Workspace
-from tests.engine.server.hosting import Desk, adapter, greedy, loaded
+from tests.engine.server.hosting import Desk, adapter, greedy, loaded, with_peft
 from tests.engine.server.test_batch import wild
 from tests.engine.workbench import make_model, shared_model
 
@@ -402,6 +404,54 @@ def test_a_step_for_which_there_is_no_memory_ends_the_reader_and_not_the_speaker
     assert [one["error"]["code"] for one in desk.said if "error" in one] == ["out_of_memory"]
     assert desk.tokens("speaks") == greedy(loaded(base), LONG[:9], 30)
     assert not desk.model.scheduler.rows
+
+
+def test_after_many_requests_and_cancels_at_random_no_place_and_no_byte_is_lost(base: str, low: Path) -> None:
+    desk = Desk.of(base, max_lanes=7, cache_bytes=400_000)
+    desk.load("low", low)
+    dice = random.Random(3)
+    asked: dict[int, tuple[str, list[int], int]] = {}
+    cancelled: set[int] = set()
+    number = 0
+    while number < 120 or desk.model.scheduler.busy:
+        if number < 120 and dice.random() < 0.5:
+            start, lane = dice.randrange(60), dice.choice(["", "low"])
+            ids, most = LONG[start:start + dice.randrange(1, 60)], dice.randrange(1, 15)
+            beams = 2 if dice.random() < 0.1 else 1
+            desk.ask(number, ids, lane, max_tokens=most, n=dice.choice([1, 1, 1, 2]), num_beams=beams)
+            if beams == 1:
+                asked[number] = (lane, ids, most)
+            number += 1
+        if number and dice.random() < 0.08:
+            gone = dice.randrange(number)
+            cancelled.add(gone)
+            desk.tell(do="cancel", id=gone)
+        with without_gradients():
+            desk.model.scheduler.step()
+    scheduler = desk.model.scheduler
+    assert not scheduler.rows
+    assert not scheduler.waiting
+    assert desk.model.runner.slots.bytes == 0
+    assert scheduler.kept.bytes <= 400_000
+    assert not [one for one in desk.said if "error" in one]
+    alone = {"": loaded(base), "low": with_peft(base, low)}
+    for one in dice.sample(sorted(set(asked) - cancelled), 25):
+        lane, ids, most = asked[one]
+        assert desk.tokens(one) == greedy(alone[lane], ids, most), one
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_model_in_fewer_bits_says_in_a_batch_what_it_says_alone(bits: int) -> None:
+    starter = Workspace(PROJECT).starter
+    desk = Desk.of(starter, quantization_bit=bits)
+    assert desk.model.ready["quantization"] == bits
+    assert desk.model.ready["bytes"] < 0.5 * 4 * int(desk.model.ready["parameters"])
+    alone = loading.load_model(loading.Wanted(starter, "it", quantization_bit=bits), numerics.serving("fp32", 1)).eval()
+    for number in range(3):
+        desk.ask(number, LONG[number:number + 5 + 9 * number])
+    desk.work()
+    for number in range(3):
+        assert desk.tokens(number) == greedy(alone, LONG[number:number + 5 + 9 * number])
 
 
 # ---- real models ----
