@@ -17,7 +17,8 @@ from studio.texts import say
 
 _STYLE = ("body{font:16px/1.6 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;"
           "background:#fff}code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{background:#f4f4f6;"
-          "padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere;border-radius:6px}h2{margin-top:2rem}table{border-collapse:collapse}"
+          "padding:.8rem;white-space:pre-wrap;overflow-wrap:anywhere;border-radius:6px}"
+          "h2{margin-top:2rem}table{border-collapse:collapse}"
           "td,th{border-bottom:1px solid #ddd;padding:.3rem .8rem .3rem 0;text-align:left;vertical-align:top}"
           "@media(prefers-color-scheme:dark){body{background:#16181c;color:#ddd}pre{background:#23262c}"
           "td,th{border-color:#333}a{color:#8ab4ff}}")
