@@ -113,6 +113,12 @@ def test_a_schema_for_all_rows_is_checked_before_any_answer() -> None:
     assert of_error("en", raised.value).startswith("json_valid_schema is no JSON schema: 5 is not valid")
 
 
+def test_a_schema_that_points_elsewhere_is_not_fetched(listening: tuple[int, list[object]]) -> None:
+    port, came = listening
+    assert value("json_valid", "{}", "", Row(schema={"$ref": f"http://127.0.0.1:{port}/x.json"})) is None
+    assert not came
+
+
 def test_corpus_scores_of_short_answers_are_not_lost() -> None:
     assert plugin("metrics", "corpus_bleu").whole(["88", "12"], ["88", "12"]) == pytest.approx(1)
     assert plugin("metrics", "chrf").whole(["88", "13"], ["88", "12"]) < 1
