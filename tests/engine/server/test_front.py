@@ -288,10 +288,11 @@ def test_a_page_of_another_origin_is_refused(server: Front) -> None:
 # ---- many ----
 
 def test_a_client_that_vanishes_frees_its_place(server: Front) -> None:
-    with server.stream(max_tokens=2000, messages=WILD, temperature=2.0) as stream:
+    endless = {"n": 8, "max_tokens": 1900, "messages": WILD, "temperature": 2, "logit_bias": {"0": -100, "2": -100}}
+    with server.stream(**endless) as stream:
         for _, _ in zip(range(3), stream, strict=False):
             pass
-    wait(lambda: server.metric("studio_rows") == 0, 5)
+    wait(lambda: server.metric("studio_rows") == 0, 3)
     assert 'studio_answers_total{reason="cancelled"}' in server.client.get("/metrics").text
 
 
