@@ -90,7 +90,9 @@ class Predictions:
             self._forget()
             return is_new
         mark = (stat.st_ino, stat.st_dev)
+        is_new = False
         if mark != self._mark or stat.st_size < self._read:
+            is_new = bool(self._starts)
             self._forget()
         elif (stat.st_size, stat.st_mtime_ns) == (self._size, self._time):
             return False
@@ -98,7 +100,7 @@ class Predictions:
         before = self._read
         self._take()
         if self._read == before:
-            return False
+            return is_new
         self._lay()
         return True
 

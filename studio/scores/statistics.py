@@ -118,8 +118,9 @@ def interval_of_whole(whole: Whole, rows: int, few: int = 200, seed: int = 0) ->
         drawn = drawn[np.isfinite(drawn)]
         if not len(drawn):
             return Interval(value, None, None, rows, NONE)
-        low, high = np.quantile(drawn, (LEVEL / 2, 1 - LEVEL / 2))
-        return Interval(value, float(low), float(high), rows, BOOTSTRAP, "percentile")
+        # rows drawn twice make some measures smaller (different words): only the spread counts
+        low, high = np.quantile(drawn - drawn.mean() + value, (LEVEL / 2, 1 - LEVEL / 2))
+        return Interval(value, min(value, float(low)), max(value, float(high)), rows, BOOTSTRAP, "percentile")
     parts = np.array([whole(np.sort(part)) for part in np.array_split(rng.permutation(rows), GROUPS)])
     half = T_GROUPS * float(parts.std(ddof=1)) / math.sqrt(GROUPS)
     return Interval(value, value - half, value + half, rows, GROUPED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -98,6 +99,8 @@ def test_a_file_that_was_replaced_is_read_anew(path: Path) -> None:
     write(other, *(one("new", row=row) for row in range(5)))
     other.replace(path)
     assert found.look() and found.models == ("new",) and len(found.rows) == 5
+    os.truncate(path, 40)
+    assert found.look() and not len(found.rows)
 
 
 def test_of_a_row_answered_twice_the_last_stands(path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_what_a_model_wrote_is_shown_and_never_run(words: str) -> None:
         assert "".join(seen.words).strip() == words
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from([*HOSTILE, "<", ">", "&", '"', "`", "```", "$", "$$", "\\(", "\\]", "*", "_", "[", "](",
                                  ")", "\n", "\n\n", "#", "|", "-", "> ", "a", "b c", "\u7b54"]), max_size=14))
 def test_whatever_is_joined_to_whatever_stays_harmless(parts: list[str]) -> None:
@@ -215,6 +216,13 @@ def test_the_headline_says_what_the_difference_is_worth(one: dict[str, object], 
     assert says in found[0].replace("\u00a0", " ")
     if one["needed"]:
         assert "about 1\u202f300 rows" in found[1]
+
+
+def test_of_many_models_only_the_pairs_with_the_first_are_shown() -> None:
+    names = ("base", "tuned", "c", "d", "e")
+    made = summary.Summary(names, ("exact_match",), 9, 1, {}, pairs=[pair(), pair(a="c", b="d")])
+    assert [one["a"] for one in wording.pairs(made)] == ["base"]
+    assert len(wording.pairs(replace(made, models=names[:4]))) == 2
 
 
 def test_an_adjusted_chance_is_what_counts() -> None:

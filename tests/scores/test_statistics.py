@@ -169,3 +169,11 @@ def test_a_measure_of_all_rows_has_an_interval_too() -> None:
         assert (found.high - found.low) / 2 == pytest.approx(1.96 * 2 / math.sqrt(count), rel=0.45)
     assert statistics.interval_of_whole(lambda rows: 1.0, 0).value is None
     assert statistics.interval_of_whole(lambda rows: 1.0, 1).low is None
+
+
+@pytest.mark.parametrize("rows", [1, 2, 20, 150, 2_000])
+def test_a_measure_that_suffers_from_rows_drawn_twice_lies_in_its_own_interval(rows: int) -> None:
+    words = np.random.default_rng(4).integers(0, 3 * rows, rows)
+    found = statistics.interval_of_whole(lambda chosen: len(set(words[chosen])) / len(chosen), rows)
+    assert found.value is not None
+    assert (found.low or 0) <= found.value <= (found.high or 1)

@@ -105,7 +105,7 @@ def _pairs(summary: Summary) -> Html | None:
     several = any(pair.get("adjusted", pair["p"]) != pair["p"] for pair in summary.pairs)
     return _card("pairs", tag("p", both(said("pairs.explained")), class_="quiet"),
                  tag("p", both(said("pairs.several")), class_="quiet") if several else None,
-                 _table(heads, map(_pair, summary.pairs)), look="pairs")
+                 _table(heads, map(_pair, wording.pairs(summary))), look="pairs")
 
 
 def _pair(pair: Mapping[str, Any]) -> Html:

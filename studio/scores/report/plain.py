@@ -78,7 +78,7 @@ def _scores(summary: Summary, lang: str) -> Iterator[Sequence[str]]:
 
 
 def _pairs(summary: Summary, lang: str) -> Iterator[Sequence[str]]:
-    for pair in summary.pairs:
+    for pair in wording.pairs(summary):
         figure, low, high = shown(pair, compare.scale_of(pair["metric"]))
         points: Any = wording.points(pair["metric"], figure)
         yield (wording.label(pair["metric"])(lang), f"{pair['a']} → {pair['b']}",

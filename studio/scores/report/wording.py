@@ -14,6 +14,7 @@ from studio.texts import has, say
 
 FEW_ROWS = 100
 MOST_TOLD = 4
+MOST_PAIRED = 4  # models; of more, only the pairs with the first are shown
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ def points(metric: str, figure: str) -> Any:
 def chance(p: float) -> str:
     """A p value as it is written."""
     return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}" if p < 0.1 else f"=\u00a0{p:.2f}"
+
+
+def pairs(summary: Summary) -> list[Mapping[str, Any]]:
+    """The pairs that a report shows: all of a few models, else those with the first."""
+    few = len(summary.models) <= MOST_PAIRED
+    return [pair for pair in summary.pairs if few or pair["a"] == summary.models[0]]
 
 
 def p_of(pair: Mapping[str, Any]) -> float:
