@@ -69,7 +69,13 @@ def checkpoints(base: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return {"low": adapter(base, folder / "low", seed=1),
             "stabilised": adapter(base, folder / "stabilised", seed=2, rank=7, rank_stabilised=True),
             "dora": adapter(base, folder / "dora", seed=3, rank=3, dora=True),
-            "whole head": adapter(base, folder / "head", seed=4, also=("lm_head",))}
+            "whole ends": adapter(base, folder / "ends", seed=4, also=("lm_head", embedding(base)))}
+
+
+def embedding(base: str) -> str:
+    """What the family calls its embedding."""
+    return next(name.rpartition(".")[2] for name, module in loaded(base).named_modules()
+                if isinstance(module, torch.nn.Embedding))
 
 
 @pytest.fixture(scope="module")
