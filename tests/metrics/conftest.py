@@ -20,9 +20,11 @@ def listening() -> Iterator[tuple[int, list[object]]]:
         def listen() -> None:
             while not over.is_set():
                 try:
-                    came.append(server.accept())
+                    connection, address = server.accept()
                 except TimeoutError:
                     continue
+                came.append(address)
+                connection.close()
 
         thread = threading.Thread(target=listen)
         thread.start()

@@ -79,6 +79,7 @@ def test_there_is_no_network(layers: None, listening: tuple[int, list[object]]) 
     port, came = listening
     assert score(f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)") == 0
     assert score(f"import urllib.request as u; u.urlopen('http://127.0.0.1:{port}', timeout=2)") == 0
+    assert score("import socket; socket.socket(type=socket.SOCK_DGRAM).connect(('127.0.0.1', 9))") == 0
     time.sleep(0.3)
     assert not came
 
