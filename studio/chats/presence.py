@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from studio.chats import client
 from studio.chats.engine import Engine, Usage, is_remote
+from studio.chats.lanes import Lane
 from studio.errors import StudioError
 
 ABSENT, LOADING, LOADED, FAILED, REMOTE = "absent", "loading", "loaded", "failed", "remote"
@@ -41,6 +42,7 @@ class Presence:
         self._begun: dict[str, float] = {}
         self._failed: dict[str, StudioError] = {}
         self._known: tuple[float, dict[str, Mapping[str, Any]]] = (0.0, {})
+        self._busy = (0.0, 0.0, 0.0)
 
     def look(self, lane: str) -> There:
         """Where a lane is now."""
@@ -60,6 +62,16 @@ class Presence:
     def usage(self) -> Usage | None:
         """What the engine takes from this machine."""
         return self.engine.usage()
+
+    def cores(self, usage: Usage) -> float:
+        """How many cores the engine has kept busy since it was last asked, a second ago or more."""
+        now = time.monotonic()
+        with self._guard:
+            when, seconds, share = self._busy
+            if now - when >= _FRESH_SECONDS:
+                share = max(0.0, usage.cpu_seconds - seconds) / (now - when) if seconds else 0.0
+                self._busy = (now, usage.cpu_seconds, share)
+            return share
 
     def load(self, lane: str) -> None:
         """Begin to load a lane; `look` says how far it is and what went wrong."""
@@ -109,6 +121,15 @@ class Presence:
         with self._guard:
             self._known = (time.monotonic(), found)
         return found
+
+
+def shared(lane: Lane, others: Mapping[str, Lane]) -> tuple[str, int] | None:
+    """(whose model a checkpoint shares, the bytes that its adapter adds); None for one that shares with nobody."""
+    if lane.adapter is None:
+        return None
+    whose = next((slot for slot, other in others.items() if other.base == lane.base), None)
+    own = sum(size for name, size, _ in lane.fingerprint() if name.startswith("adapter_model"))
+    return (whose, own) if whose is not None else None
 
 
 def _sized(said: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from studio.args import document
 from studio.errors import StudioError
@@ -175,6 +176,7 @@ def checkpoint_list(folder: RunFolder, lang: str) -> Html:
             tag("th", say(lang, f"page.runs.{name}"), scope="col")
             for name in ("step", "loss", "best", "size", "folder")
         ),
+        tag("th", say(lang, "page.tabs.chat"), scope="col"),
     )
     rows = [
         tag(
@@ -184,10 +186,17 @@ def checkpoint_list(folder: RunFolder, lang: str) -> Html:
             tag("td", amounts.loss(one.eval_loss)),
             tag("td", amounts.size(one.bytes)),
             tag("td", tag("code", one.path)),
+            tag("td", _talk(folder, one, lang)),
         )
         for one in reversed(found)
     ]
     return tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll")
+
+
+def _talk(folder: RunFolder, one: checkpoints.Checkpoint, lang: str) -> Html:
+    """The way to a conversation with a checkpoint beside its base."""
+    href = f"?{urlencode({'tab': 'chat', 'run': f'{folder.name}/{one.path.name}'})}"
+    return tag("a", say(lang, "page.runs.chat"), href=href, data_go=True)
 
 
 def _chips(one: checkpoints.Checkpoint, lang: str) -> Html:

@@ -19,6 +19,7 @@ class AServer:
         self.bodies: list[dict[str, Any]] = []
         self.gone = threading.Event()
         self.loading = 2
+        self.pause = 0.01  # seconds between two words of `slow…`
         self.texts = {99: "else"}
         outer = self
 
@@ -115,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.shutdown(socket.SHUT_RDWR)
                 raise OSError
             if model.startswith("slow"):
-                time.sleep(0.01)
+                time.sleep(self.server_of.pause)
         self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         self._event({"choices": [], "usage": {"completion_tokens": len(words), "prompt_tokens": 7},
                      "studio": {"lane": model, "base_hash": "9f2c", "tokens": len(words), "seconds": 0.5, "step": 3}})

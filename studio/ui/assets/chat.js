@@ -23,19 +23,23 @@
     if (below) below.innerHTML = foot;
     return true;
   };
-  const isAtEnd = () => { const page = document.scrollingElement; return page.scrollTop + innerHeight > page.scrollHeight - 80; };
+  /* whoever stands at the end stays there while answers grow; whoever scrolls up reads in peace */
+  let following = true;
   const toEnd = () => { const page = document.scrollingElement; page.scrollTop = page.scrollHeight; };
+  const isSeen = () => document.querySelector('#chat')?.offsetParent;
+  addEventListener('scroll', () => { const page = document.scrollingElement; following = page.scrollTop + innerHeight > page.scrollHeight - 80; }, { passive: true });
+  addEventListener('DOMContentLoaded', () => new ResizeObserver(() => { if (following && isSeen() && document.querySelector('#chat .is-answering')) toEnd(); }).observe(document.body));
+  const stood = studio.stood;
+  studio.stood = (where, tab) => { stood(where, tab); if (tab === 'chat' && where.chat && !where.part) requestAnimationFrame(() => { if (isSeen()) toEnd(); }); };
   const look = async talk => {
     const since = Math.max(+talk.dataset.version, talk.version || 0);
     const asked = new URLSearchParams({ since, lang: window.studio_lang });
     const answer = await fetch(`./studio/talk/${encodeURIComponent(talk.dataset.talk)}?${asked}`, { cache: 'no-store', signal: AbortSignal.timeout(5000) });
     if (!answer.ok || !talk.isConnected || !studio.idle()) return slowly;
     const { version, busy, redraw, answers } = await answer.json();
-    const follows = isAtEnd();
     const known = answers.every(grow);
     talk.version = version;
     if (redraw || !known) studio.send({ do: 'look' }, 'chat');
-    if (follows && answers.length) toEnd();
     return busy ? quickly : slowly;
   };
   const turn = async () => {
@@ -59,7 +63,7 @@
   /* what was sent leaves its box; the studio puts it back when it could not be taken */
   addEventListener('submit', event => {
     const box = event.target.querySelector('textarea[data-clears]');
-    if (box) setTimeout(() => { box.value = ''; toEnd(); });
+    if (box) setTimeout(() => { box.value = ''; following = true; });
   }, true);
 
   /* ---- texts to copy */

@@ -101,7 +101,7 @@
       const stands = view.querySelector('[data-stands]');
       if (stands && view.stands !== stands.dataset.stands) { view.stands = stands.dataset.stands; studio.stood(JSON.parse(view.stands), group(element)); }
       const to = view.querySelector('[data-focus]');
-      if (to && view.focused !== to.dataset.focus) { view.focused = to.dataset.focus; const field = to.matches('input, textarea, select, button') ? to : to.querySelector('input, textarea, select, button'); if (field) field.focus({ preventScroll: true }); to.scrollIntoView({ block: 'nearest' }); }
+      if (to && view.focused !== to.dataset.focus) { view.focused = to.dataset.focus; const field = to.matches('input, textarea, select, button') ? to : to.querySelector('input, textarea, select, button'); const calls = matchMedia('(hover: none)').matches && field && field.matches('[data-enter]'); /* a keyboard on glass would cover what is read */ if (field && !calls) field.focus({ preventScroll: true }); if (!calls) to.scrollIntoView({ block: 'nearest' }); }
     };
     if (!element.id.endsWith('-list') && !element.closest('[id$="-list"]')) groups[group(element)] = { view, trigger };
     watch('value', show);

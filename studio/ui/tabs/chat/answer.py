@@ -20,11 +20,15 @@ _FACTS = ("lane", "base_hash", "adapter_hash", "step", "chosen", "quantization",
 _SHORT, _FULL = 8, 16  # letters of a hash, below an answer and in its fold
 
 
-def draw(visit: Visit, answer: AnswerView, body: Html | None = None, presses: Html | None = None) -> Html:
-    """An answer; `body` stands in the place of its words. While names are hidden there is no lane, and no proof."""
+def draw(visit: Visit, answer: AnswerView, body: Html | None = None, presses: Html | None = None, *,
+         named: bool = False) -> Html:
+    """An answer; `body` stands in the place of its words. While names are hidden there is no lane, and no proof.
+
+    Without `named`, its lane is left to the head of the column where that says the same.
+    """
     return tag(
         "article",
-        head(visit, answer),
+        head(visit, answer, named),
         thinking(visit, answer),
         body if body is not None else words(visit, answer),
         calls(visit, answer),
@@ -37,11 +41,12 @@ def draw(visit: Visit, answer: AnswerView, body: Html | None = None, presses: Ht
     )
 
 
-def head(visit: Visit, answer: AnswerView) -> Html:
+def head(visit: Visit, answer: AnswerView, named: bool) -> Html:
     """Which lane answers, and which of its answers this is."""
     name = answer.lane or visit.say("answer.hidden", place=answer.place)
+    is_said_above = not named and visit.lanes.get(answer.place) == answer.lane
     return tag("header", lane_mark(answer.place), tag("span", name, class_="lane-name", title=name),
-               variants(visit, answer), class_="who same" if visit.lanes.get(answer.place) == answer.lane else "who")
+               variants(visit, answer), class_="who same" if is_said_above else "who")
 
 
 def variants(visit: Visit, answer: AnswerView) -> Html | None:

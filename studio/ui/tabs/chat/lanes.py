@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,7 +42,7 @@ def _head(visit: Visit, slot: str, name: str) -> Html:
     offered = [(one, words) for one, words in choices(visit, name)]
     choose = controls.choose("lane", offered, name, name_for=visit.say("lanes.choose", place=slot), change="lane",
                              slot=slot)
-    return tag("div", tag("div", lane_mark(slot), choose, away, class_="lane-line"), _about(visit, name),
+    return tag("div", tag("div", lane_mark(slot), choose, away, class_="lane-line"), _about(visit, slot, name),
                class_="lane-head", data_key=f"lane-{slot}")
 
 
@@ -52,7 +53,17 @@ def choices(visit: Visit, chosen: str = "") -> list[tuple[str, str]]:
     return [*((name, name) for name in (*mine, *names)), (_OTHER, visit.say("lanes.other"))]
 
 
-def _about(visit: Visit, name: str) -> Html:
+def _before(visit: Visit, slot: str) -> dict[str, known.Lane]:
+    """The lanes in the columns before this one, as far as they are there."""
+    found = {}
+    for one, name in visit.lanes.items():
+        if one < slot and not is_remote(name):
+            with contextlib.suppress(StudioError):
+                found[one] = known.lane(name, visit.workspace)
+    return found
+
+
+def _about(visit: Visit, slot: str, name: str) -> Html:
     """What a lane is, and where it is; why it cannot answer."""
     if is_remote(name):
         return tag("p", visit.say("lanes.remote"), class_="quiet about")
@@ -62,6 +73,7 @@ def _about(visit: Visit, name: str) -> Html:
     except StudioError as error:
         return tag("p", of_error(visit.lang, error), class_="problem about", role="alert")
     there = presence.presence(load.engine(visit)).look(name)
+    shares = presence.shared(lane, _before(visit, slot))
     waits = visit.seen is not None and visit.seen.is_live and there.state != presence.LOADED
     facts = [visit.say(f"lanes.kind_{lane.kind}")]
     if lane.step:
@@ -69,7 +81,8 @@ def _about(visit: Visit, name: str) -> Html:
         facts.append(visit.say("lanes.step", step=amounts.count(lane.step), chosen=chosen))
     if lane.quantization_bit:
         facts.append(visit.say("lanes.bits", count=lane.quantization_bit))
-    return tag("p", tag("span", " · ".join(facts)), " · ", load.state(visit, name, there, cost), class_="quiet about",
+    where = load.state(visit, name, there, cost, shares)
+    return tag("p", tag("span", " · ".join(facts)), " · ", where, class_="quiet about",
                data_poll=True if there.state == presence.LOADING or waits else None)
 
 

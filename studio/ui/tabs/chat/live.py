@@ -65,7 +65,7 @@ def changes(chat: str, workspace: Workspace, lang: str, since: int) -> dict[str,
         foot = drawn.foot(lambda key, **values: say(lang, f"page.chat.{key}", **values), one) if one.lane else ""
         parts.append({**part, "foot": foot})
     return {"version": seen.version, "busy": seen.is_live, "answers": parts,
-            "redraw": bool(seen.turns) and (asked or len(grown) < len(answers))}
+            "redraw": seen.version > since and (not seen.turns or asked or len(grown) < len(answers))}
 
 
 def route(app: Any, workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,8 +26,8 @@ def engine(visit: Visit) -> Engine:
     return found
 
 
-def state(visit: Visit, name: str, there: presence.There, cost: Cost) -> Html:
-    """Where a lane is; before it is loaded, what that takes, and whether there is room."""
+def state(visit: Visit, name: str, there: presence.There, cost: Cost, shares: tuple[str, int] | None) -> Html:
+    """Where a lane is; before it is loaded, what that takes beside what is `shared`, and whether there is room."""
     if there.state == presence.LOADED:
         out = controls.button(visit.say("load.unload"), "unload", kind="link", lane=name,
                               title=visit.say("load.unload_tip"))
@@ -41,6 +42,8 @@ def state(visit: Visit, name: str, there: presence.There, cost: Cost) -> Html:
     if there.state == presence.FAILED:
         failed = of_error(visit.lang, WorkError(there.code, **there.values))
         return join(tag("span", failed, class_="problem"), " ", press)
+    if shares is not None:
+        return join(tag("span", visit.say("load.shares", place=shares[0], need=amounts.size(shares[1]))), " ", press)
     if not cost.fits:
         free = amounts.size(cost.available_bytes or 0)
         return join(tag("span", visit.say("load.no_room", need=need, free=free), class_="problem"), " ", press)
@@ -55,7 +58,10 @@ def draw(visit: Visit) -> Html | None:
     live = visit.desk.live()
     if usage is None and not live:
         return None
-    said = visit.say("load.takes", size=amounts.size(usage.bytes)) if usage else visit.say("load.idle")
+    said = visit.say("load.idle")
+    if usage is not None:
+        cores = presence.presence(engine(visit)).cores(usage)
+        said = visit.say("load.takes", size=amounts.size(usage.bytes), cores=f"{cores:.1f}", all=os.cpu_count() or 1)
     if not live:
         return tag("p", said, class_="quiet engine")
     now = engine(visit).settings.get("cpu_threads")

@@ -30,7 +30,8 @@ def correcting(visit: Visit, answer: AnswerView) -> Html:
     back = controls.button(visit.say("rows.take_back"), "take_back", kind="quiet", answer=answer.id) \
         if answer.correction is not None else None
     leave = controls.button(visit.say("talk.leave"), "close", kind="quiet")
-    return controls.form("corrected", box, controls.row(keep, back, leave), answer=answer.id, class_="editing")
+    return controls.form("corrected", box, controls.row(keep, back, leave), answer=answer.id, class_="editing",
+                         escape="close")
 
 
 def way(visit: Visit, answer: AnswerView) -> Html:

@@ -67,7 +67,8 @@ def _editing(visit: Visit, turn: TurnView) -> Html:
                         data_focus=f"edit-{turn.id}")
     send = controls.submit(visit.say("talk.send_again"), kind="strong")
     stop = controls.button(visit.say("talk.leave"), "close", kind="quiet", what="editing")
-    return controls.form("edit_to", box, controls.row(send, stop), message=turn.id, class_="editing")
+    return controls.form("edit_to", box, controls.row(send, stop), message=turn.id, class_="editing",
+                         escape="close")
 
 
 def _cell(visit: Visit, turn: TurnView, one: AnswerView, column: int, comparing: bool) -> Html:
@@ -80,7 +81,7 @@ def _cell(visit: Visit, turn: TurnView, one: AnswerView, column: int, comparing:
     elif comparing:
         body = difference.draw(visit, turn, one)
     presses = join(_presses(visit, turn, one), rows.form(visit, "answer", one.id))
-    return tag("div", drawn.draw(visit, one, body, presses), class_="cell",
+    return tag("div", drawn.draw(visit, one, body, presses, named=turn.blind), class_="cell",
                style=f"--at:{column}", data_key=f"cell-{one.place}")
 
 
