@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from studio.chats import client
 from studio.chats.engine import Engine, Usage, is_remote
-from studio.chats.lanes import Lane
+from studio.chats.lanes import LORA_WEIGHTS, PREFIX_WEIGHTS, Lane
 from studio.errors import StudioError
 
 ABSENT, LOADING, LOADED, FAILED, REMOTE = "absent", "loading", "loaded", "failed", "remote"
@@ -128,7 +128,7 @@ def shared(lane: Lane, others: Mapping[str, Lane]) -> tuple[str, int] | None:
     if lane.adapter is None:
         return None
     whose = next((slot for slot, other in others.items() if other.base == lane.base), None)
-    own = sum(size for name, size, _ in lane.fingerprint() if name.startswith("adapter_model"))
+    own = sum(size for name, size, _ in lane.fingerprint() if name in (LORA_WEIGHTS, PREFIX_WEIGHTS))
     return (whose, own) if whose is not None else None
 
 

@@ -137,6 +137,18 @@ def test_what_grows_comes_block_by_block_and_nothing_twice(person: Person, works
         "version": last["version"], "busy": False, "answers": [], "redraw": False}
 
 
+def test_what_another_tab_does_is_followed(person: Person, workspace: Workspace) -> None:
+    person.lanes("echo")
+    person.ask("first")
+    first = person.conversation.look().path[-1]
+    person.press("edit_to", message=first, fields={"text": "second"})
+    person.answered()
+    since = person.conversation.look().version
+    assert not live.changes(person.place.chat, workspace, "en", since)["redraw"]
+    person.conversation.point(first)
+    assert live.changes(person.place.chat, workspace, "en", since)["redraw"]
+
+
 def test_a_finished_block_is_not_sent_again(person: Person) -> None:
     grown = live.Grown()
     answer = SimpleNamespace(id="a", content="One.\n\nTwo")
