@@ -6,6 +6,7 @@ Of each line sixty bytes are kept in memory; a text is read when its page is sho
 from __future__ import annotations
 
 import os
+import threading
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -78,11 +79,16 @@ class Predictions:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.RLock()  # a page is made of one state, whoever takes in new lines meanwhile
         self._forget()
         self.look()
 
     def look(self) -> bool:
         """Take in what was written since; whether there was anything. A file that was replaced is read anew."""
+        with self._lock:
+            return self._looked()
+
+    def _looked(self) -> bool:
         try:
             stat = os.stat(self.path)
         except OSError:
@@ -148,6 +154,10 @@ class Predictions:
 
     def page(self, view: View, first: int = 0, count: int = 50, should_stop: Stop | None = None) -> Page:
         """Some rows of a view; raises InputError predictions_changed, StopAsked."""
+        with self._lock:
+            return self._page(view, first, count, should_stop)
+
+    def _page(self, view: View, first: int, count: int, should_stop: Stop | None) -> Page:
         found = self._found(view, should_stop)
         parts = self.buckets(view)
         counts = {}
@@ -167,13 +177,14 @@ class Predictions:
         wanted = np.zeros(len(self.models), bool)
         wanted[[self.models.index(name) for name in models or self.models if name in self._table]] = True
         sieve, low, seen = Sieve(words), words.lower(), np.zeros(len(self.rows), bool)
-        for first, data, begins, ends in self._blocks():
+        place_of, model_of = self._place_of, self._model_of
+        for first, data, begins, ends in self._blocks(len(place_of)):
             if should_stop and should_stop():
                 raise StopAsked("searching")
             found = set()
             for line in self._perhaps(data, begins, sieve):
-                place = int(self._place_of[first + line])
-                if wanted[self._model_of[first + line]] and not seen[place] \
+                place = int(place_of[first + line])
+                if wanted[model_of[first + line]] and not seen[place] \
                         and _says(data[begins[line]:ends[line]], low):
                     seen[place] = True
                     found.add(place)
@@ -316,9 +327,9 @@ class Predictions:
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise InputError("predictions_changed", path=str(self.path)) from error
 
-    def _blocks(self) -> Iterator[tuple[int, bytes, list[int], list[int]]]:
-        """(number of the first line, bytes, where lines begin in them, where they end), some megabytes at a time."""
-        starts, ends, line = np.array(self._starts, np.int64), np.array(self._ends, np.int64), 0
+    def _blocks(self, count: int) -> Iterator[tuple[int, bytes, list[int], list[int]]]:
+        """(number of the first line, bytes, where lines begin in them, where they end) of the first `count` lines."""
+        starts, ends, line = np.array(self._starts[:count], np.int64), np.array(self._ends[:count], np.int64), 0
         with open(self.path, "rb") as file:
             while line < len(starts):
                 begin = int(starts[line])

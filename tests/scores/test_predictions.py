@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -175,6 +176,35 @@ def test_chinese_and_escaped_letters_are_found(path: Path) -> None:
     found.look()
     assert rows(found, View(words="\u7b54\u6848")) == [0, 2] and rows(found, View(words="Apple a")) == [3]
     assert rows(found, View(words="a/b")) == [1] and rows(found, View(words="\x01C")) == [1]
+
+
+def test_pages_are_whole_while_lines_come_in(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lay, aligned = Predictions._lay, Predictions._aligned
+    monkeypatch.setattr(Predictions, "_lay", lambda self: (time.sleep(0.002), lay(self))[1])
+    monkeypatch.setattr(Predictions, "_aligned", lambda self, *given: (time.sleep(0.002), aligned(self, *given))[1])
+    found = write(path, *(one(row=2 * row, answer=f"no. {2 * row}") for row in range(400)))
+    wrong: list[object] = []
+
+    def turn() -> None:
+        for _ in range(30):
+            try:
+                page = found.page(View(order="tokens", finish="stop"), 100, 20)
+            except (IndexError, ValueError) as error:
+                wrong.append(error)
+                continue
+            wrong.extend(shown for shown in page.rows if shown.answers["base"] is None
+                         or shown.answers["base"].answer != f"no. {shown.row}")
+
+    readers = [threading.Thread(target=turn) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    with Writer(path) as writer:
+        for row in range(1, 200, 2):
+            writer.write(one(row=row, answer=f"no. {row}"))
+            found.look()
+    for reader in readers:
+        reader.join()
+    assert not wrong
 
 
 def test_a_search_can_be_called_off_and_a_changed_file_is_said(compared: Predictions) -> None:
