@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.cli import told
 from studio.cli.follow import FAILED, ending, follow, result, stream
 from studio.cli.signals import Left, Presses
 from studio.cli.voice import Voice
@@ -41,7 +42,7 @@ def checked(call: Call, workspace: Workspace) -> Any:
     from studio.specs.override import override
     from studio.specs.train import ARGUMENTS
 
-    words, errors, recipe = list(call.words), list(_wrong_name(call, workspace)), {}
+    words, errors, recipe = list(call.words), list(wrong_name(call, workspace)), {}
     if words and not _FLAG.match(words[0]):
         try:
             recipe = _recipe(Path(words.pop(0)))
@@ -61,7 +62,7 @@ def checked(call: Call, workspace: Workspace) -> Any:
     return spec
 
 
-def _wrong_name(call: Call, workspace: Workspace) -> Iterator[InputError]:
+def wrong_name(call: Call, workspace: Workspace) -> Iterator[InputError]:
     """What is wrong with `--name`."""
     from studio.runs.names import checked as checked_name
 
@@ -110,11 +111,12 @@ def stay(folder: RunFolder, voice: Voice, presses: Presses, *, detach: bool, jso
     except BrokenPipeError:
         voice.aside(voice.say("follow.left", run=folder.name))
         raise
+    scored = told.is_evaluation(folder)
     tell = voice.aside if json or glimpse.state in FAILED else voice.out
-    for line in ending(folder, glimpse, voice):
+    for line in (told.ending if scored and glimpse.state == "finished" else ending)(folder, glimpse, voice):
         tell(line)
     if json:
-        voice.json(result(folder, glimpse))
+        voice.json((told.result if scored else result)(folder, glimpse))
     return int(glimpse.state in FAILED)
 
 

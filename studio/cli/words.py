@@ -74,7 +74,7 @@ class Refused(InputError):
         self.errors = tuple(errors)
 
 
-VERBS = ("train", "runs", "chat", "serve", "data", "demo")
+VERBS = ("train", "evaluate", "runs", "chat", "serve", "data", "demo")
 HELP = Option("help")
 EVERYWHERE = (Option("lang", "LANG"), Option("root", "DIR"), HELP)
 

@@ -20,7 +20,7 @@ from studio.errors import InputError
 from studio.specs.schedule import held_out
 from studio.workspace import Workspace
 
-__all__ = ["Part", "Prepared", "examine", "parts", "prepare", "tokenise"]
+__all__ = ["Part", "Prepared", "examine", "parts", "prepare", "split", "tokenise"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def prepare(spec: Any, workspace: Workspace, model: Path, *, write_cache: bool =
     _of_this_model(rows, model)
     fingerprints = {part.entry.name: one.fingerprint
                     for part, one in zip((*train, *evaluated), (*done, *apart), strict=True)}
-    kept, held = _split(len(rows), spec, splits=not apart)
+    kept, held = split(len(rows), spec, splits=not apart)
     chosen = _mixed(kept, [len(one.rows) for one in done], spec)
     each = {part.name: _share(one, start, kept, held, chosen)
             for part, one, start in zip(train, done, np.cumsum([0, *(len(one.rows) for one in done)]), strict=False)}
@@ -105,7 +105,7 @@ def _of_this_model(rows: TokenRows, model: Path) -> None:
         raise InputError("tokenizer_too_large", path=str(model), tokens=rows.largest_id() + 1, value=known)
 
 
-def _split(rows: int, spec: Any, splits: bool) -> tuple[np.ndarray, np.ndarray]:
+def split(rows: int, spec: Any, splits: bool) -> tuple[np.ndarray, np.ndarray]:
     """The places of the rows to train on and of those held out, each ascending; decided by the seed alone."""
     order = np.random.default_rng(spec.seed).permutation(rows)
     taken = held_out(rows, spec.val_size) if splits and spec.eval_strategy != "no" else 0

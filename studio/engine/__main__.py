@@ -1,6 +1,7 @@
 """The engine as a program; nobody imports it.
 
     python -m studio.engine train RUN_FOLDER      learn
+    python -m studio.engine evaluate RUN_FOLDER   ask models and score their answers
     python -m studio.engine host CONFIG.json      one base model and its checkpoints answer, JSON lines in and out
     python -m studio.engine serve CONFIG.json     the front before such hosts, HTTP; knows no torch
 
@@ -22,7 +23,7 @@ from studio.errors import StopAsked, StudioError, WorkError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
-VERBS = ("train", "host", "serve")
+VERBS = ("train", "evaluate", "host", "serve")
 
 
 def main(argv: list[str]) -> int:
@@ -38,11 +39,11 @@ def main(argv: list[str]) -> int:
         from studio.engine.server import front
 
         return int(front.main(argv[1:]))
-    return train(Path(argv[1]).resolve())
+    return attend(Path(argv[1]).resolve())
 
 
-def train(path: Path) -> int:
-    """Train in one run folder."""
+def attend(path: Path) -> int:
+    """Do the work of one run folder: train or evaluate, as its spec says."""
     folder = RunFolder(path)
     ranks = Ranks.of_environment()
     recorder = Recorder(folder, silent=not ranks.first, lang=os.environ.get("STUDIO_LANG", "en"))
@@ -55,9 +56,9 @@ def train(path: Path) -> int:
 
 
 def _guarded(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> int:
-    """Train; every way to fail becomes a stable code in failure.json."""
+    """Work; every way to fail becomes a stable code in failure.json."""
     try:
-        _train(folder, ranks, recorder, stop)
+        _work(folder, ranks, recorder, stop)
         return 0
     except StopAsked:
         recorder.phase("stopped")
@@ -76,13 +77,18 @@ def _guarded(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) ->
     return 1
 
 
-def _train(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> None:
+def _work(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> None:
     from studio.plugins import plugin
+    from studio.specs import works
     from studio.specs.frozen import thaw
 
     spec, _ = thaw(folder.spec)
     _prepare_process(spec)
     job = Job(spec, folder, Workspace.at(), recorder, stop, ranks)
+    if not works.learns(spec):
+        from studio.engine.evaluate import program
+
+        return program.evaluate(job)
     try:
         plugin("methods", spec.stage).train(job)
     finally:

@@ -24,7 +24,7 @@ class Recorder:
     def __init__(self, folder: RunFolder, silent: bool = False, lang: str = "en") -> None:
         self._folder = folder
         self._silent = silent
-        self._lang = lang
+        self.lang = lang
         self._lock = threading.Lock()
         self._progress: dict[str, Any] = {"phase": "loading", "step": 0, "total": 0}
         self._written = 0.0
@@ -33,7 +33,8 @@ class Recorder:
     def phase(self, phase: str, **more: Any) -> None:
         """Enter a phase, written at once.
 
-        loading, tokenising, training, evaluating, saving, finished, stopped or failed.
+        loading, tokenising, training, evaluating, saving, finished, stopped or failed; an evaluation has comparing,
+        answering, scoring and reporting, too.
         """
         self._progress = {**self._progress, "phase": phase, "done": None, "of": None, **more}
         self._write_progress()
@@ -76,13 +77,13 @@ class Recorder:
     def say(self, key: str, **values: Any) -> None:
         """One line on the console, from the locale's `engine` section."""
         if not self._silent:
-            print(say(self._lang, f"engine.{key}", **values), flush=True)
+            print(say(self.lang, f"engine.{key}", **values), flush=True)
 
     def skipped(self, name: str, counts: Any) -> None:
         """A line for every reason for which rows of a dataset were left out, with the first place of each."""
         for reason, count in counts.skipped.items():
             file, line = counts.examples[reason][0]
-            self.say("skipped", name=name, count=count, reason=say(self._lang, f"data.skipped.{reason}"), file=file,
+            self.say("skipped", name=name, count=count, reason=say(self.lang, f"data.skipped.{reason}"), file=file,
                      line=line)
 
     def failure(self, code: str, values: Mapping[str, Any], error: BaseException | None) -> None:

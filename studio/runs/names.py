@@ -36,12 +36,12 @@ def checked(name: str) -> str:
 
 
 def suggested(spec: Any, now: float | None = None) -> str:
-    """`<date>-<time>-<model>-<stage>-<tuner>`, always a name that `checked` takes."""
+    """`<date>-<time>-<model>-<stage>-<tuner>`, always a name that `checked` takes; an evaluation has no tuner."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     model = _cleaned(Path(spec.model_name_or_path.rstrip("/\\")).name)[:40].strip(_MARKS) or "model"
     while len(model.encode()) > 100:
         model = model[:-1]
-    return f"{stamp}-{model}-{spec.stage}-{spec.finetuning_type}"
+    return "-".join(part for part in (stamp, model, spec.stage, getattr(spec, "finetuning_type", "")) if part)
 
 
 def from_output_dir(output_dir: str, saves: Path) -> str:

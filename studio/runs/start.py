@@ -112,7 +112,7 @@ def refusal(error: OSError, path: Path) -> StudioError:
 
 def engine_command(spec: Any, folder: RunFolder) -> list[str]:
     """The command line of the run's engine, as its launcher spells it."""
-    launcher = spec.launcher
+    launcher = getattr(spec, "launcher", "local")
     if launcher == "auto":
         launcher = "torchrun" if (spec.nproc_per_node or 1) > 1 else "local"
     return list(plugin("launchers", launcher).command(spec, folder.path, sys.executable))

@@ -23,8 +23,7 @@ from studio.runs.files import RunFolder
 from studio.runs.start import claimed, refusal
 from studio.runs.state import state_of
 from studio.runs.summary import RunSummary, Summarizer
-from studio.specs import auto, frozen
-from studio.specs.train import ARGUMENTS
+from studio.specs import auto, frozen, works
 from studio.workspace import STARTER, Workspace
 
 
@@ -58,7 +57,9 @@ class RunStore:
         """
         typed = name or spec.output_dir
         wanted = self._name_of(spec, name)
-        spec = auto.resolve(_rooted(spec, self.workspace), _parameters(spec, self.workspace))
+        spec = _rooted(spec, self.workspace)
+        if works.learns(spec):
+            spec = auto.resolve(spec, _parameters(spec, self.workspace))
         text = frozen.freeze(spec, datetime.now().astimezone().isoformat(timespec="seconds"), fingerprints or {})
         aside = self.workspace.saves / f".new-{secrets.token_hex(6)}"
         try:
@@ -207,7 +208,7 @@ def _rooted(spec: Any, workspace: Workspace) -> Any:
     The name of a run stays as it is, whatever lies in that folder.
     """
     changes = {}
-    for a in ARGUMENTS.values():
+    for a in works.declared(spec.stage).values():
         value = getattr(spec, a.name)
         if a.path and value:
             rooted = _root(value) if isinstance(value, str) else [

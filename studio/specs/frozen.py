@@ -9,7 +9,7 @@ from typing import Any
 
 from studio import __version__
 from studio.args import document as yaml
-from studio.specs import train
+from studio.specs import works
 
 SCHEMA_VERSION = 1
 HEADER = ("schema_version", "studio_version", "created", "packages", "fingerprints")
@@ -20,7 +20,7 @@ def freeze(spec: Any, created: str, fingerprints: Mapping[str, str]) -> str:
     """YAML of a spec with its header; `created` is an ISO time, `fingerprints` one hash a dataset."""
     header = {"schema_version": SCHEMA_VERSION, "studio_version": __version__, "created": created,
               "packages": _versions(), "fingerprints": dict(fingerprints)}
-    return yaml.dumps(header | train.document(spec))
+    return yaml.dumps(header | works.document(spec))
 
 
 def _versions() -> dict[str, str]:
@@ -36,7 +36,7 @@ def _versions() -> dict[str, str]:
 def thaw(path: Path) -> tuple[Any, dict[str, Any]]:
     """(spec, header) of a `spec.yaml`; raises InputError or SpecError when it is missing or wrong."""
     draft = yaml.read(path)
-    return train.check(without_header(draft)), {name: draft.get(name) for name in HEADER}
+    return works.check(without_header(draft)), {name: draft.get(name) for name in HEADER}
 
 
 def without_header(draft: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from studio.args.fields import Argument
 from studio.specs.older_keys import CONVERTED
 from studio.specs.train import ALIASES, ARGUMENTS
 
@@ -17,10 +18,12 @@ _PARTS = {
 }
 
 
-def override(recipe: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def override(recipe: Mapping[str, Any], changes: Mapping[str, Any], declared: Mapping[str, Argument] = ARGUMENTS,
+             aliases: Mapping[str, str] = ALIASES) -> dict[str, Any]:
     """The recipe with the changes in it; `bf16: true` gives way to `compute_type=fp32`, `lr` to `learning_rate`."""
-    settled = {today(key) for key in changes if key not in ("max_source_length", "max_target_length")}
-    kept = {key: value for key, value in recipe.items() if today(key) not in settled}
+    settled = {today(key, declared, aliases) for key in changes
+               if key not in ("max_source_length", "max_target_length")}
+    kept = {key: value for key, value in recipe.items() if today(key, declared, aliases) not in settled}
     if any(key in changes for key in ("max_source_length", "max_target_length")):
         kept.pop("cutoff_len", None)
         for alias in ARGUMENTS["cutoff_len"].aliases:
@@ -28,10 +31,10 @@ def override(recipe: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     return kept | dict(changes)
 
 
-def today(key: str) -> str:
+def today(key: str, declared: Mapping[str, Argument] = ARGUMENTS, aliases: Mapping[str, str] = ALIASES) -> str:
     """The argument that a key of any age sets; an unknown key is itself."""
-    if key in ARGUMENTS:
+    if key in declared:
         return key
-    if key in ALIASES:
-        return ALIASES[key]
+    if key in aliases:
+        return aliases[key]
     return _PARTS.get(key) or (CONVERTED[key][0] if key in CONVERTED else key)

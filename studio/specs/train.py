@@ -7,12 +7,13 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError, create_model
+from pydantic import create_model
 
 from studio.args.fields import Argument, Group, arguments
-from studio.args.problems import not_numbers, of_choices, of_validation, unknown_key
-from studio.errors import Problem, SpecError
+from studio.args.problems import of_choices, unknown_key
+from studio.errors import Problem
 from studio.plugins import kinds, plugin
+from studio.specs.checking import refuse, validated
 from studio.specs.groups import CORE
 from studio.specs.older import translate
 from studio.specs.rules import cross_field
@@ -53,27 +54,14 @@ def check(draft: Mapping[str, Any]) -> Any:
     unknown = [name for name in values if name not in ARGUMENTS]
     problems += [unknown_key(name, ARGUMENTS, ALIASES) for name in unknown]
     known = {name: value for name, value in values.items() if name in ARGUMENTS}
-    spec, found = _validated(known)
+    spec, found = validated(TrainSpec, known, ARGUMENTS)
     problems += found
     if spec is not None:
         problems += of_choices(spec, ARGUMENTS)
         problems += _strangers(known, spec)
         problems += cross_field(spec, known)
-    if problems:
-        order = {name: place for place, name in enumerate(ARGUMENTS)}
-        raise SpecError(sorted(problems, key=lambda problem: order.get(problem.field, -1)))
+    refuse(problems, ARGUMENTS)
     return spec
-
-
-def _validated(known: dict[str, Any]) -> tuple[Any, list[Problem]]:
-    """The spec and no problem; else the spec of what is right, so that the other rules are checked too."""
-    problems = not_numbers(known, ARGUMENTS)
-    try:
-        TrainSpec(**known)
-    except ValidationError as error:
-        problems += of_validation(error, ARGUMENTS)
-    wrong = {problem.field for problem in problems}
-    return TrainSpec(**{name: value for name, value in known.items() if name not in wrong}), problems
 
 
 def _strangers(known: Mapping[str, Any], spec: Any) -> list[Problem]:

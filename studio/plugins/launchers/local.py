@@ -10,4 +10,5 @@ ORDER = 10
 
 def command(spec: Any, run_folder: Path, python: str) -> list[str]:
     """The command line of the engine for this run."""
-    return [python, "-m", "studio.engine", "train", str(run_folder)]
+    verb = "evaluate" if spec.stage == "evaluate" else "train"
+    return [python, "-m", "studio.engine", verb, str(run_folder)]

@@ -1,0 +1,62 @@
+"""What is told of an evaluation: its scores with their intervals as a table, what they are worth, where the report is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.cli.voice import Voice, table
+from studio.errors import StudioError
+from studio.runs.files import RunFolder
+from studio.scores.predictions import NAME as PREDICTIONS
+
+
+def is_evaluation(folder: RunFolder) -> bool:
+    """Whether a run is an evaluation."""
+    from studio.args import document
+    from studio.specs import works
+
+    try:
+        return works.verb(str(document.read(folder.spec).get("stage"))) == works.EVALUATE
+    except StudioError:
+        return False
+
+
+def scores(folder: RunFolder, voice: Voice) -> list[str]:
+    """The scores of a run's results, and a sentence on the difference; nothing while there are none."""
+    from studio.scores import compare, summary
+    from studio.scores.report import wording
+
+    found = summary.load(folder.results)
+    if found is None:
+        return []
+    heads = tuple(voice.say(f"scores.{name}") for name in ("model", "metric", "score", "interval", "rows"))
+    rows = [heads]
+    for metric in found.metrics:
+        for model in found.models:
+            one = found.scores[model][metric]
+            value, low, high = summary.shown(one, compare.scale_of(metric))
+            rows.append((model, wording.label(metric)(voice.lang), wording.unit(metric, value),
+                         summary.ranged(low, high), str(one.n)))
+    return [*(f"  {line}" for line in table(rows, right=(2, 3, 4))), "",
+            *(one(voice.lang) for one in wording.headline(found))]
+
+
+def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
+    """What an evaluation that has finished found, and where it can be read."""
+    from studio.scores.report import HTML
+
+    first = voice.say("ended.evaluated", run=folder.name, answers=glimpse.total,
+                      duration=voice.duration(glimpse.elapsed_seconds))
+    return [first, *scores(folder, voice), voice.say("ended.report", path=str(folder.results / HTML))]
+
+
+def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
+    """The outcome as `--json` gives it."""
+    from studio.scores import summary
+
+    found = summary.load(folder.results)
+    names = ("value", "low", "high", "n", "how")
+    told = {} if found is None else {model: {metric: {name: one.plain().get(name) for name in names}
+                                             for metric, one in by.items()} for model, by in found.scores.items()}
+    return {"run": folder.name, "state": str(glimpse.state), "scores": told,
+            "predictions": str(folder.results / PREDICTIONS)}

@@ -1,0 +1,59 @@
+"""From answers to results: the file in order, every answer scored, scores.json, the report, the older systems' file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from studio.engine.job import Job
+from studio.scores import foreign, report, scoring, summary
+from studio.scores.browse import Predictions
+from studio.scores.leaks import Leaks
+from studio.scores.predictions import NAME, lines, of_plain, parsed
+from studio.specs import evaluate
+
+
+def finish(job: Job, names: Sequence[str], metrics: Sequence[str], leaked: Leaks | None, *,
+           scored: bool = False) -> None:
+    """Score what was answered and write every result; raises StopAsked and what scoring raises.
+
+    With `scored` the answers have their scores already.
+    """
+    results, recorder = job.folder.results, job.recorder
+    path = results / NAME
+    recorder.phase("scoring")
+    arranged(path, names)
+    options = evaluate.options(job.spec)
+    failures = {} if scored else scoring.score_file(
+        path, metrics, options, job.spec.cpu_threads, lambda done, of: recorder.progress(done=done, of=of),
+        job.stop.asked)
+    predictions = Predictions(path)
+    found = summary.summarise(predictions, metrics, names, options, failures=failures)
+    summary.write(results, found)
+    recorder.phase("reporting")
+    report.write(results, found, predictions, report.of_run(job.folder.path, leaked), recorder.lang)
+    foreign.write_older(path, names[-1], results)
+
+
+def arranged(path: Path, names: Sequence[str]) -> None:
+    """Put the lines in the order of rows and models, so that the same answers always make the same file."""
+    places: dict[tuple[int, int], tuple[int, int]] = {}
+    order = {name: place for place, name in enumerate(names)}
+    for start, raw in lines(path):
+        line = parsed(raw)
+        try:
+            one = of_plain(line or {})
+        except (KeyError, TypeError, ValueError):
+            continue
+        if one.model in order:
+            places[one.row, order[one.model]] = (start, len(raw))
+    aside = path.with_name(f".{path.name}")
+    with open(path, "rb") as source, open(aside, "wb") as target:
+        for key in sorted(places):
+            start, size = places[key]
+            source.seek(start)
+            target.write(source.read(size) + b"\n")
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(aside, path)

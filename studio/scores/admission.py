@@ -1,0 +1,137 @@
+"""Whether an evaluation may start: its values, its models, its data and its metrics; every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from studio.data import mix
+from studio.data.catalogue import Catalogue
+from studio.data.fingerprint import fingerprint
+from studio.data.model import inspect
+from studio.errors import InputError, Problem, SpecError, StudioError
+from studio.runs import names
+from studio.runs.files import RunFolder
+from studio.runs.store import RunStore
+from studio.scores import models, scoring
+from studio.scores.asked import entries
+from studio.specs import evaluate, frozen
+from studio.specs.rules import has_evaluation
+from studio.workspace import Workspace
+
+
+def admit(draft: Mapping[str, Any], workspace: Workspace, *, paths: bool = False) -> Any:
+    """The resolved spec of a draft whose models, data and metrics are all there; raises SpecError with every problem.
+
+    Only with `paths` may a dataset be any file of this machine.
+    """
+    problems: list[Problem] = []
+    try:
+        spec = evaluate.check(draft)
+    except SpecError as error:
+        problems += error.problems
+        wrong = {problem.field for problem in problems}
+        try:
+            spec = evaluate.check({name: value for name, value in draft.items() if name not in wrong})
+        except SpecError:
+            raise error from None
+    spec, found = examined(spec, workspace, paths)
+    known = {problem.field for problem in problems}
+    problems += [problem for problem in found if problem.field not in known]
+    if problems:
+        raise SpecError(problems)
+    return spec
+
+
+def examined(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[Problem]]:
+    """The spec resolved, and what it names that is not there or not usable; loads no weights."""
+    problems = list(_run(spec, workspace))
+    if not problems:
+        spec = models.resolved(spec, workspace)
+        for one in models.asked(spec, workspace, problems):
+            if not isinstance(one, models.Elsewhere):
+                problems += _said("eval_models", partial(inspect, one.base))
+    spec, wrong = _metrics(spec)
+    spec, missing = _datasets(spec, workspace, paths)
+    return spec, [*problems, *missing, *wrong, *_name(spec, workspace)]
+
+
+def fingerprints(spec: Any, workspace: Workspace) -> dict[str, str]:
+    """The hash of every dataset that a resolved spec names."""
+    return {entry.name: fingerprint(entry, workspace.cache / "hashes")
+            for entry, _ in entries(spec.dataset, spec.dataset_dir, workspace)}
+
+
+def _said(field: str, ask: Callable[[], Any]) -> list[Problem]:
+    """The problem that asking raises, beside `field`."""
+    try:
+        ask()
+    except StudioError as error:
+        return [Problem(error.code, field, error.values)]
+    return []
+
+
+def _run(spec: Any, workspace: Workspace) -> Iterator[Problem]:
+    if spec.eval_run:
+        yield from _said("eval_run", lambda: RunStore(workspace).find(spec.eval_run))
+
+
+def _metrics(spec: Any) -> tuple[Any, list[Problem]]:
+    """The spec with today's names of metrics, and those that are none or refuse to work."""
+    found, problems = [], []
+    for name in spec.metrics:
+        try:
+            found.append(scoring.named(name))
+        except InputError as error:
+            problems.append(Problem(error.code, "metrics", error.values))
+    if not problems:
+        problems += _said("metrics", lambda: scoring.Scorer(found, evaluate.options(spec)))
+    return spec.model_copy(update={"metrics": list(dict.fromkeys(found))}), problems
+
+
+def _datasets(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[Problem]]:
+    """The spec with paths from the root on, and the datasets that are not there."""
+    if not spec.dataset:
+        return spec, list(_held_out(spec, workspace))
+    found, problems = [], []
+    for name in spec.dataset:
+        try:
+            found.append(_dataset(name, spec, workspace, paths))
+        except InputError as error:
+            problems.append(Problem(error.code, "dataset", error.values))
+    return spec.model_copy(update={"dataset": found or spec.dataset}), problems
+
+
+def _dataset(name: str, spec: Any, workspace: Workspace, paths: bool) -> str:
+    catalogue = Catalogue(workspace, spec.dataset_dir)
+    known = {one.name for one in catalogue.entries()}
+    plain, most = mix.limited(name, known)
+    path = Path(plain).expanduser()
+    if paths and plain not in known and path.exists():
+        return str(path.absolute()) + (f"#{most}" if most else "")
+    catalogue.entry(plain)
+    return name
+
+
+def _held_out(spec: Any, workspace: Workspace) -> Iterator[Problem]:
+    """A run that held nothing out has nothing to be asked, and without a run a dataset must be named."""
+    if not spec.eval_run:
+        yield Problem("questions_unnamed", "dataset", {})
+        return
+    try:
+        trained, _ = frozen.thaw(RunFolder(workspace.saves / spec.eval_run).spec)
+    except StudioError as error:
+        yield Problem(error.code, "eval_run", error.values)
+        return
+    if not hasattr(trained, "val_size") or not has_evaluation(trained):
+        yield Problem("run_held_nothing", "dataset", {"name": spec.eval_run})
+
+
+def _name(spec: Any, workspace: Workspace) -> Iterator[Problem]:
+    if spec.output_dir:
+        found = _said("output_dir", lambda: names.from_output_dir(spec.output_dir, workspace.saves))
+        yield from found
+        if not found and (workspace.saves / names.from_output_dir(spec.output_dir, workspace.saves)).exists():
+            yield Problem("name_taken", "output_dir", {"name": spec.output_dir})
