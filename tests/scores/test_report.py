@@ -228,6 +228,8 @@ def test_of_many_models_only_the_pairs_with_the_first_are_shown() -> None:
 def test_an_adjusted_chance_is_what_counts() -> None:
     assert wording.is_told(pair(p=0.03)) and not wording.is_told(pair(p=0.03, adjusted=0.09))
     assert wording.verdict(pair(p=0.03, adjusted=0.09))("en") == "too few rows to tell"
+    assert wording.verdict(pair(p=0.9))("en") == "the same, within 1 point"
+    assert wording.verdict(pair(p=0.9, metric="length_ratio"))("en") == "no difference"
 
 
 def test_one_model_alone_has_a_headline_too() -> None:

@@ -102,7 +102,7 @@ def verdict(pair: Mapping[str, Any]) -> Said:
     if is_told(pair):
         return said("pairs.told")
     if is_same(pair):
-        return said("pairs.same")
+        return said("pairs.same" if is_share(pair["metric"]) else "pairs.alike")
     return said("pairs.needed", needed=rounded(pair["needed"])) if pair.get("needed") else said("pairs.open")
 
 
