@@ -23,7 +23,7 @@ from studio.engine.server.speech import Spoken
 from studio.engine.server.workers import Worker
 from studio.errors import InputError, StudioError
 
-LOAD_PATIENCE_SECONDS = 10.0
+LOAD_PATIENCE_SECONDS = 20.0
 _TICK_SECONDS = 1.0
 _LOOKED_UP_SECONDS = 0.5
 

@@ -76,9 +76,14 @@ class Front:
         return self.client.post(path, json=body)
 
     def ask(self, model: str = "starter", status: int = 200, **more: Any) -> dict[str, Any]:
-        """A chat completion, by default greedy and short."""
+        """A chat completion, by default greedy and short; who is told to come back while a model is loaded does."""
         body = {"model": model, "messages": SUM, "temperature": 0, "max_tokens": 16, **more}
-        reply = self.client.post("/v1/chat/completions", json=body)
+        end = time.monotonic() + 60
+        while True:
+            reply = self.client.post("/v1/chat/completions", json=body)
+            if reply.status_code != 503 or status == 503 or time.monotonic() > end:
+                break
+            time.sleep(min(2, int(reply.headers["retry-after"])))
         assert reply.status_code == status, reply.text
         found: dict[str, Any] = reply.json()
         return found
