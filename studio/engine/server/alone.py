@@ -87,8 +87,7 @@ class Alone:
 
     def lay(self, kept: OwnCache, length: int, room: int) -> OwnCache | None:
         """A place that begins with the first `length` tokens of what a place held; None where that cannot be cut."""
-        if length < kept.length and (type(kept.cache).__name__ != "DynamicCache" or any(
-                type(layer).__name__ != "DynamicLayer" for layer in kept.cache.layers)):
+        if length < kept.length and not _is_keys(kept.cache, whole=True):
             return None
         made = OwnCache(kept.lane, kept.before, length, copy.deepcopy(kept.cache))
         if length < kept.length:
@@ -98,14 +97,25 @@ class Alone:
     @torch.inference_mode()
     def run(self, pieces: Sequence[Piece]) -> Tensor:
         """The logits `(wanted, vocab)`, float or as computed, in the order of the pieces."""
-        found = [self._one(piece) for piece in pieces]
+        found = [self._steps(piece) for piece in pieces]
         return torch.cat([one for one in found if one is not None]) if any(p.wanted for p in pieces) else torch.empty(0)
+
+    def _steps(self, piece: Piece) -> Tensor | None:
+        """The logits of one piece; a state that is not keys and values takes what follows one by one."""
+        if piece.slot.cache is None or len(piece.ids) == 1 or _is_keys(piece.slot.cache):
+            return self._one(piece)
+        first = len(piece.ids) - piece.wanted
+        found = [self._one(Piece(piece.slot, [one], place >= first)) for place, one in enumerate(piece.ids)]
+        said = [one for one in found if one is not None]
+        return torch.cat(said) if said else None
 
     def _one(self, piece: Piece) -> Tensor | None:
         slot, count = piece.slot, len(piece.ids)
         device = self.model.device
         inputs: dict[str, Any] = {"input_ids": torch.tensor([list(piece.ids)], device=device), "use_cache": True}
-        if slot.cache is not None:
+        if slot.cache is not None and "cache_params" in self._parameters:
+            inputs["cache_params"] = slot.cache
+        elif slot.cache is not None:
             inputs["past_key_values"] = slot.cache
             if "position_ids" not in self._parameters or not slot.before:
                 seen = slot.before + slot.length + count
@@ -129,6 +139,13 @@ class Alone:
         self.current.begin([""], [len(ids)], [len(ids)])
         row = torch.tensor([list(ids)], device=self.model.device)
         return self.model.get_decoder()(input_ids=row, use_cache=False).last_hidden_state[0]
+
+
+def _is_keys(cache: Any, *, whole: bool = False) -> bool:
+    """Whether a cache holds keys and values, to be added to; of the `whole` text, so that it can be cut too."""
+    kinds = {type(layer).__name__ for layer in getattr(cache, "layers", ())}
+    known = {"DynamicLayer"} if whole else {"DynamicLayer", "DynamicSlidingWindowLayer"}
+    return type(cache).__name__ == "DynamicCache" and kinds <= known
 
 
 def _bytes(cache: Any) -> int:

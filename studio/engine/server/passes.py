@@ -103,6 +103,7 @@ class Many(nn.Module):
         self.current = current
         self.shares: dict[str, Share] = {}
         self.instead: dict[str, nn.Module] = {}
+        self.__dict__["_compute"] = base.forward  # found quickly: it is asked for at every token
         self._stack: tuple[tuple[str, ...], Tensor, Tensor] | None = None
         self._lanes: tuple[str, ...] = ()
 
@@ -139,9 +140,11 @@ class Many(nn.Module):
                 if len(spans) == 1:
                     return self.instead[spans[0].lane](x)
                 return torch.cat([self._one(x[:, span.start:span.end], span.lane) for span in spans], 1)
-        out = self.base(x)
+        out: Tensor = self._compute(x)
         mine = self.current.among(x.shape[1], self._lanes)
-        if mine:
+        if len(mine) == 1 and mine[0].end - mine[0].start == x.shape[1]:
+            self._add_all(x.view(-1, x.shape[-1]), out.view(-1, out.shape[-1]), self.shares[mine[0].lane])
+        elif mine:
             self._add(x.view(-1, x.shape[-1]), out.view(-1, out.shape[-1]), mine)
         return out
 
@@ -154,6 +157,12 @@ class Many(nn.Module):
             whole = Span(lane, 0, x.shape[1])
             self._add(x.reshape(-1, x.shape[-1]), out.view(-1, out.shape[-1]), (whole,))
         return out
+
+    def _add_all(self, x: Tensor, out: Tensor, share: Share) -> None:
+        """Add one checkpoint's product to all tokens, in place."""
+        _addmm(out, linear(_as(x, share.a), share.a), share.b)
+        if share.dora is not None:
+            self._stretch(out, share.dora)
 
     def _add(self, x: Tensor, out: Tensor, mine: tuple[Span, ...]) -> None:
         """Add the low-rank products to `out` (tokens, out), in place."""

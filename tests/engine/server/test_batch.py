@@ -106,6 +106,22 @@ def test_rows_that_join_and_leave_at_different_times_say_what_each_says_alone(
     assert len(set(alone[""][1])) > 3
 
 
+@pytest.mark.parametrize(("family", "more"), [
+    ("bloom", {}), ("llama", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10000.0},
+                              "max_position_embeddings": 32}),
+    ("mamba", {"state_size": 4}),
+])
+def test_what_a_batch_would_change_is_run_row_by_row(tmp_path: Path, family: str, more: dict[str, Any]) -> None:
+    base = wild(make_model(tmp_path, family, tie_word_embeddings=False, **more))
+    desk, alone = Desk.of(base), loaded(base)
+    assert desk.model.ready["one_batch"] is False
+    for number, prompt in enumerate(PROMPTS[:3]):
+        desk.ask(number, prompt[:20])
+    desk.work()
+    for number, prompt in enumerate(PROMPTS[:3]):
+        assert desk.tokens(number) == greedy(alone, prompt[:20])
+
+
 def test_a_prefix_beside_others_says_what_it_says_alone(tmp_path: Path, llama: str, checkpoints_of_llama: Path) -> None:
     from studio.engine import prefix
 
