@@ -199,7 +199,7 @@ def test_a_running_runs_checkpoint_talks_and_the_engine_says_what_it_takes(visit
             assert time.monotonic() < until and run.poll() is None
             time.sleep(0.2)
         page = visit(path="?tab=runs&run=still-running")
-        page.click("#run-pages .tab-container button >> nth=3")
+        page.click("#run-pages button[role=tab][data-tab-id=checkpoints]")
         page.click("#run-checkpoints a[data-go] >> nth=0")
         page.wait_for_selector("#chat .engine select")
         assert "still-running/step-" in page.input_value("#chat .lane-head >> nth=1 >> select")

@@ -330,8 +330,9 @@ def test_a_conversation_that_is_gone_says_so(person: Person) -> None:
 
 def test_an_address_leads_to_a_run_beside_its_base_or_to_a_conversation() -> None:
     place = Place().to("", "my-run")
-    assert place.setup == {"run": "my-run"} and place.chat == ""
-    assert Place().to("20260101-000000-abcdef", "").address == {"chat": "20260101-000000-abcdef", "part": ""}
+    assert place.setup == {"run": "my-run"} and place.address == {"chat": "", "part": "", "run": "my-run"}
+    talk = {"chat": "20260101-000000-abcdef", "part": "", "run": ""}
+    assert Place().to(talk["chat"], "").address == talk == place.moved(talk["chat"]).address
     assert place.to("", "", "votes").part == "votes" and place.to("", "", "x").part == "talk"
 
 

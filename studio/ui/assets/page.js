@@ -142,7 +142,7 @@
   addEventListener('popstate', () => go(place()));
   const first = place();
   if (first.run && first.tab !== 'chat') shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
-  if (first.tab === 'chat') shown.chat = { chat: first.chat };
+  if (first.tab === 'chat') shown.chat = { chat: first.chat, part: first.part, run: first.run };
   if (first.tab === 'data') shown.data = { set: first.set, part: first.part };
 
   studio.busy = id => { each('button.busy', button => button.classList.remove('busy')); if (id) document.getElementById(id).classList.add('busy'); };
@@ -157,7 +157,7 @@
     else if ((found = at('[data-save]'))) offer(URL.createObjectURL(new Blob([document.getElementById(`text-${found.dataset.of}`).textContent], { type: 'text/yaml' })), found.dataset.save);
     else if (at('[data-theme-switch]')) { keep('studio-theme', dark() ? 'light' : 'dark'); paint(); }
     else if ((found = at('a[data-field]')) && plain) { event.preventDefault(); reveal(found.dataset.field); }
-    else if ((found = at('a[data-go]')) && plain && studio.go) { event.preventDefault(); const next = Object.fromEntries(new URLSearchParams(found.search)); go(next); }
+    else if ((found = at('a[data-go]')) && plain && studio.go) { event.preventDefault(); const next = Object.fromEntries(new URLSearchParams(found.search)); went(next); go(next); }
     else if ((found = at('a[data-run]')) && plain && studio.go) { event.preventDefault(); const next = { tab: 'runs', run: found.dataset.run }; shown.runs = { run: next.run }; went(next); go(next); }
   });
   const reveal = name => {

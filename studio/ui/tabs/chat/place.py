@@ -28,7 +28,8 @@ class Place:
     @property
     def address(self) -> dict[str, str]:
         """What stands in the page's address."""
-        return {"chat": self.chat, "part": "" if self.part == "talk" else self.part}
+        run = "" if self.chat else str(self.setup.get("run", ""))
+        return {"chat": self.chat, "part": "" if self.part == "talk" else self.part, "run": run}
 
     def of(self, part: str) -> Mapping[str, Any]:
         """What a part remembers."""
