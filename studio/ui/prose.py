@@ -67,7 +67,7 @@ def _ends(line: str, closes: str) -> bool:
     return len(bare) >= len(closes) and set(bare) == {closes[0]}
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _block(source: str, lang: str) -> Html:
     if len(source) > MOST:
         return tag("pre", source, class_="as-written")

@@ -21,6 +21,8 @@ from studio.ui.tabs.chat.visit import Visit
 from studio.ui.tabs.data import controls
 
 _OTHER = "?"
+# Of so many runs every checkpoint is offered, of older ones the result.
+_MOST_OPENED = 10
 
 
 def draw(visit: Visit) -> Html:
@@ -47,8 +49,10 @@ def _head(visit: Visit, slot: str, name: str) -> Html:
 
 
 def choices(visit: Visit, chosen: str = "") -> list[tuple[str, str]]:
-    """What there is to talk to, and the way to what is not listed."""
-    names = [one.name for one in visit.offered]
+    """What there is to talk to, and the way to what is not listed; each step of the newest runs and of the chosen."""
+    runs = list(dict.fromkeys(one.run for one in visit.offered if one.run))[:_MOST_OPENED]
+    opened = {*runs, chosen.partition("/")[0]}
+    names = [one.name for one in visit.offered if one.run in opened or one.name == one.run or not one.run]
     mine = [chosen] if chosen and chosen not in names else []
     return [*((name, name) for name in (*mine, *names)), (_OTHER, visit.say("lanes.other"))]
 
