@@ -10,16 +10,16 @@ Exit code 0: finished, or stopped in good order; 1: failed, and failure.json say
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from pathlib import Path
 
+from studio.engine.diagnosis import diagnose
 from studio.engine.job import Job
 from studio.engine.ranks import Ranks
 from studio.engine.recorder import Recorder
 from studio.engine.stopping import Stop
-from studio.errors import StopAsked, StudioError, WorkError
+from studio.errors import StopAsked, StudioError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
@@ -105,24 +105,6 @@ def _prepare_process(spec: object) -> None:
     threads = getattr(spec, "cpu_threads", None)
     if threads:
         os.environ["OMP_NUM_THREADS"] = str(threads)
-
-
-def diagnose(error: BaseException) -> WorkError:
-    """The stable code of an error that no phase foresaw: out_of_memory, disk_full, rank_lost or unexpected."""
-    text = str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in text:
-        return WorkError("out_of_memory", reason=_first_line(text))
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return WorkError("disk_full", path=str(error.filename or ""))
-    if "No space left on device" in text or "File too large" in text:
-        return WorkError("disk_full", path="")
-    if "gloo" in text or "NCCL" in text:
-        return WorkError("rank_lost")
-    return WorkError("unexpected", kind=type(error).__name__, reason=_first_line(text))
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0][:300] if text.strip() else ""
 
 
 def _close_orphan(folder: RunFolder, ranks: Ranks, code: int) -> None:

@@ -97,7 +97,7 @@ def test_a_wrong_wish_is_one_clear_sentence(draft: dict[str, object], code: str,
 
 
 def test_what_nobody_foresaw_has_its_traceback(studio: Studio, llama: str) -> None:
-    from studio.engine.__main__ import diagnose
+    from studio.engine.diagnosis import diagnose
 
     folder = studio.run("run", model_name_or_path=llama)
     folder.spec.write_text("stage: [1, 2")

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.engine.diagnosis import diagnose
 from studio.errors import InputError, StudioError
 
 _GRACE_SECONDS = 10.0
@@ -116,8 +117,6 @@ def _hosted(argv: list[str]) -> int:
     except StudioError as error:
         wire.say({"failed": {"code": error.code, "values": error.values}})
     except (MemoryError, RuntimeError, OSError) as error:
-        from studio.engine.__main__ import diagnose
-
         failed = diagnose(error)
         wire.say({"failed": {"code": failed.code, "values": failed.values}})
     return 1

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
+from studio.engine.diagnosis import diagnose
 from studio.engine.server.alone import Piece
 from studio.engine.server.checks import available_bytes
 from studio.engine.server.kept import KeptTexts, common_of
@@ -139,7 +140,7 @@ class Scheduler:
             except StudioError as error:
                 self._refuse(one.request, error)
             except Exception as error:  # the host outlives what goes wrong in one step
-                self._refuse(one.request, _diagnosed(error))
+                self._refuse(one.request, diagnose(error))
 
     def _memory(self, request: Request, choices: int) -> dict[str, int]:
         """What the rows of a request will take at most, and what there is, in MB."""
@@ -343,13 +344,7 @@ class Scheduler:
         """A step that could not be computed ends those who were reading, else all in it: the others go on."""
         self.kept.shrink(0)
         readers = [row for row in takers if row.reading]
-        failed = _diagnosed(error)
+        failed = diagnose(error)
         for row in list(readers if self.runner.one_batch and readers else takers):
             if row in self.rows:
                 self._refuse(row.request, failed)
-
-
-def _diagnosed(error: BaseException) -> StudioError:
-    from studio.engine.__main__ import diagnose
-
-    return diagnose(error)
