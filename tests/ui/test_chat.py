@@ -370,6 +370,7 @@ def test_files_of_a_conversation_are_attachments(page: Page, person: Person, wor
             found = client.get(f"/studio/talk/{person.place.chat}/{form}")
             assert found.status_code == 200 and "take me" in found.text
             assert found.headers["content-disposition"].startswith("attachment")
+            assert client.get(f"/studio/talk/{person.place.chat}/{form}?lang=../../x").status_code == 200
         for path in (f"{person.place.chat}/exe", "..%2F..%2Fx/json", "20200101-000000-abcdef/json"):
             assert client.get(f"/studio/talk/{path}").status_code == 404
         assert client.get(f"/studio/talk/{person.place.chat}?since=0&lang=xx").json()["version"] > 0

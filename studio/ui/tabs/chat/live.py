@@ -72,23 +72,26 @@ def route(app: Any, workspace: Workspace) -> None:
     """Let `app` tell what grows, and give conversations and tables as files; it stands behind the guard as all does."""
     from fastapi.responses import JSONResponse, Response
 
+    def spoken(lang: str) -> str:
+        return lang if lang in LANGUAGES else "en"  # an address may say anything
+
     def look(chat: str, since: int = 0, lang: str = "en") -> Any:
         try:
-            return JSONResponse(changes(chat, workspace, lang if lang in LANGUAGES else "en", since))
+            return JSONResponse(changes(chat, workspace, spoken(lang), since))
         except StudioError:
             return Response(status_code=404)
 
     def conversation(chat: str, form: str, lang: str = "en") -> Any:
         try:
-            with talks.talk(chat, workspace, lang).conversation.held() as tree:
-                return file(export.file_name(tree, form), export.exported(tree, form, lang))
+            with talks.talk(chat, workspace, spoken(lang)).conversation.held() as tree:
+                return file(export.file_name(tree, form), export.exported(tree, form, spoken(lang)))
         except (StudioError, KeyError):
             return Response(status_code=404)
 
     def table(name: str, form: str, lang: str = "en") -> Any:
         try:
             found = prompts.open_set(workspace, name)
-            return file(f"{found.id}.{form}", prompt_files.exported(found, form, lang))
+            return file(f"{found.id}.{form}", prompt_files.exported(found, form, spoken(lang)))
         except (StudioError, KeyError):
             return Response(status_code=404)
 
