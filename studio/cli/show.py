@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.args import document as yaml
+from studio.cli import told as told_of
 from studio.cli.follow import FAILED
 from studio.cli.runs import as_json, iso
 from studio.cli.voice import Voice, number, size, table
@@ -44,6 +45,7 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
                     }
                     for one in found
                 ],
+                **({"scores": told_of.result(folder, line)["scores"]} if told_of.is_evaluation(folder) else {}),
                 "failure": _without_traceback(folder),
                 "outcome": read_json(folder.outcome),
             }
@@ -53,7 +55,7 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
         *_head(voice, folder, line),
         *_trouble(voice, folder, line, broken),
         *_settings(voice, spec),
-        *_checkpoints(voice, found),
+        *(_scores(voice, folder) if told_of.is_evaluation(folder) else _checkpoints(voice, found)),
     ):
         voice.out(text)
     return 0
@@ -107,16 +109,22 @@ def _trouble(voice: Voice, folder: RunFolder, line: Any, broken: InputError | No
 
 def _settings(voice: Voice, spec: dict[str, Any]) -> list[str]:
     """The arguments that differ from their default, then the others."""
-    from studio.specs.train import ARGUMENTS
+    from studio.specs import works
 
-    pairs = [(name, value) for name, value in spec.items() if name in ARGUMENTS]
-    changed = [(name, value) for name, value in pairs if value != ARGUMENTS[name].default]
+    known = works.declared(str(spec.get("stage", "")))
+    pairs = [(name, value) for name, value in spec.items() if name in known]
+    changed = [(name, value) for name, value in pairs if value != known[name].default]
     usual = [pair for pair in pairs if pair not in changed]
     lines: list[str] = []
     for key, found in (("changed", changed), ("defaults", usual)):
         if found:
             lines += ["", voice.say(f"show.{key}"), *table([(f"  {name}", yaml.line(value)) for name, value in found])]
     return lines
+
+
+def _scores(voice: Voice, folder: RunFolder) -> list[str]:
+    found = told_of.scores(folder, voice)
+    return ["", voice.say("show.scores"), *found] if found else []
 
 
 def _checkpoints(voice: Voice, found: list[Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is told of an evaluation: its scores with their intervals as a table, what they are worth, where the report is."""
+"""What is told of an evaluation: its scores with intervals as a table, what they are worth, where the report is."""
 
 from __future__ import annotations
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from studio.cli import told
 from studio.cli.follow import FAILED, ending, follow, result, stream
+from studio.cli.models import RECIPES, recipe_of
 from studio.cli.signals import Left, Presses
 from studio.cli.voice import Voice
 from studio.cli.words import Call, Option, Refused, Verb
-from studio.errors import InputError
+from studio.errors import InputError, StudioError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
@@ -25,6 +26,10 @@ _FLAG = re.compile(r"-|[A-Za-z_][\w.-]*=")
 def work(call: Call) -> int:
     """Train as told; 0 when the run finished or was stopped, 1 when it failed or was lost."""
     voice, workspace = Voice(call.lang), Workspace.at(call.root)
+    if _asks_for_answers(call):
+        from studio.cli import evaluate
+
+        return evaluate.work(call)
     spec = checked(call, workspace)
     if call.has("dry-run"):
         from studio.cli.dry_run import dry_run
@@ -60,6 +65,17 @@ def checked(call: Call, workspace: Workspace) -> Any:
     if errors:
         raise errors[0] if len(errors) == 1 else Refused(errors)
     return spec
+
+
+def _asks_for_answers(call: Call) -> bool:
+    """Whether the recipe is an evaluation: the older systems train, predict and evaluate with one program."""
+    from studio.args.flags import read
+    from studio.specs.evaluate import ARGUMENTS, is_asked
+
+    errors: list[StudioError] = []
+    changes, plain = read(call.words, ARGUMENTS)
+    recipe = recipe_of([Path(word) for word in plain[:1] if word.lower().endswith(RECIPES)], errors)
+    return not errors and not call.has("dry-run") and is_asked(recipe | changes)
 
 
 def wrong_name(call: Call, workspace: Workspace) -> Iterator[InputError]:

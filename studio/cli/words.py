@@ -74,8 +74,9 @@ class Refused(InputError):
         self.errors = tuple(errors)
 
 
-VERBS = ("train", "evaluate", "runs", "chat", "serve", "data", "demo")
+VERBS = ("train", "evaluate", "predict", "runs", "chat", "serve", "data", "demo")
 HELP = Option("help")
+SHORT = {"-h": "--help", "-o": "--output"}
 EVERYWHERE = (Option("lang", "LANG"), Option("root", "DIR"), HELP)
 
 
@@ -100,7 +101,7 @@ def sort(verb: Verb, words: Sequence[str], lang: str) -> Call:
     errors: list[StudioError] = []
     left = list(words)
     while left:
-        word = "--help" if left[0] == "-h" else left[0]
+        word = SHORT.get(left[0], left[0])
         del left[0]
         flag, has_value, value = word.partition("=")
         if word == "--":

@@ -20,6 +20,7 @@ from studio.data.walk import Place, walk
 from studio.errors import InputError, StopAsked
 from studio.runs.files import RunFolder
 from studio.sample import Message, Sample
+from studio.scores.bare import REASONS, Bare
 from studio.specs import frozen
 from studio.workspace import Workspace
 
@@ -115,14 +116,26 @@ def _of_datasets(spec: Any, workspace: Workspace, skipped: Skipped,
                  should_stop: Stop | None) -> Iterator[tuple[Place, Sample]]:
     for entry, most in entries(spec.dataset, spec.dataset_dir, workspace):
         limit = min((one for one in (most, spec.max_samples, entry.num_samples) if one), default=None)
-        for count, (place, _, sample) in enumerate(walk(entry, limit=limit)):
+        bare = Bare(entry)
+        for count, (place, row, read) in enumerate(walk(entry, limit=limit)):
             _look(count, should_stop)
-            if isinstance(sample, str):
-                skipped.add(sample, place.file, place.line)
-            elif sample.kind == "text" or sample.liked is False:
-                skipped.add(f"kind_{sample.kind}", place.file, place.line)
-            else:
-                yield place, sample
+            for sample in _asking(bare, row, read):
+                if isinstance(sample, str):
+                    skipped.add(sample, place.file, place.line)
+                else:
+                    yield place, sample
+
+
+def _asking(bare: Bare, row: Any, read: Sample | str) -> Iterator[Sample | str]:
+    """What a row asks, or why it asks nothing; a row without an answer asks too, a plain text line by line."""
+    if isinstance(read, str):
+        yield (bare.sample(row) if read in REASONS else None) or read
+    elif read.kind == "text":
+        yield from (one for line in read.text.splitlines() if (one := bare.sample(line)) is not None)
+    elif read.liked is False:
+        yield f"kind_{read.kind}"
+    else:
+        yield read
 
 
 def _reason(skipped: Skipped) -> str:

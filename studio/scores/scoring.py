@@ -43,6 +43,8 @@ Options = Mapping[str, Any]
 class Scorer:
     """Scores answers by some metrics; raises InputError metric_unknown and what a metric's own check refuses.
 
+    A row without a reference has no score by a metric that needs one.
+
     A metric that breaks on an answer gives None there, and is remembered in `failures`: how often, and why at first.
     """
 
@@ -59,7 +61,12 @@ class Scorer:
         row = Row(question=prediction.question, choices=prediction.choices, schema=prediction.schema,
                   references=prediction.references, options=self.options)
         scores, parts = dict(prediction.scores), dict(prediction.parts)
+        has_reference = bool(prediction.reference.strip() or prediction.references)
         for name, one in self._metrics.items():
+            if not has_reference and "reference" in one.NEEDS:
+                scores[name] = None
+                parts.pop(name, None)
+                continue
             if hasattr(one, "score"):
                 value = self._asked(name, one.score, prediction, row)
                 scores[name] = None if value is None else float(value)

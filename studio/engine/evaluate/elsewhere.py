@@ -1,4 +1,4 @@
-"""Models behind an address answer, several questions at a time; what a server cannot say is an answer that is missing."""
+"""Models behind an address answer, several questions at a time; where a server cannot answer, an answer is missing."""
 
 from __future__ import annotations
 

@@ -83,6 +83,7 @@ def _leaks(job: Job, found: Questions) -> Leaks | None:
     except StudioError as error:  # training data that is gone must not hinder asking
         job.recorder.say("leaks_unknown", reason=error.code)
         return None
+    job.folder.results.mkdir(exist_ok=True)
     write_json(job.folder.results / "leaks.json", {"exact": list(told.exact), "near": list(told.near),
                                                    "rows": told.rows, "seconds": round(time.monotonic() - began, 2)})
     if told.count:
