@@ -188,7 +188,7 @@ def test_an_engine_that_was_killed_is_begun_again(visit: Any, studio: Studio, fi
 @pytest.mark.timeout(240)
 def test_a_running_runs_checkpoint_talks_and_the_engine_says_what_it_takes(visit: Any, studio: Studio) -> None:
     recipe = Path(studio.root) / "long.yaml"
-    recipe.write_text("max_steps: 100000\nsave_steps: 10\neval_steps: 1000\nsave_total_limit: 2\ncpu_threads: 1\n"
+    recipe.write_text("max_steps: 100000\nsave_steps: 40\neval_steps: 4000\nsave_total_limit: 500\ncpu_threads: 1\n"
                       "logging_steps: 10\noutput_dir: still-running\n", encoding="utf-8")
     run = subprocess.Popen([sys.executable, "-m", "studio.cli", "train", str(recipe), "--root", str(studio.root)],
                            cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
