@@ -86,3 +86,20 @@ def test_a_sleeping_pandas_wakes_for_whoever_needs_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_an_idle_page_rests_longer_than_gradio_would(tmp_path: Path) -> None:
+    program = """
+import gc, sys
+from pathlib import Path
+import gradio as gr
+from gradio.queueing import Queue
+from studio.ui.app import application
+from studio.workspace import Workspace
+usual = gr.Blocks().queue()._queue
+served = application(Workspace(Path(sys.argv[1])))
+rests = [one.sleep_when_free for one in gc.get_objects() if isinstance(one, Queue) and one.blocks.title == "Studio"]
+print(bool(rests), all(rest > usual.sleep_when_free > 0 for rest in rests))
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, cwd=PROJECT)
+    assert done.stdout.split() == ["True", "True"], done.stdout + done.stderr[-2000:]
