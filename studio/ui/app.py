@@ -21,6 +21,7 @@ from studio.ui.first_page import ASSETS, FirstPage
 from studio.ui.guard import Guard
 from studio.ui.page import Page
 from studio.ui.tabs.chat import live
+from studio.ui.tabs.evaluate import files
 from studio.ui.theme import theme
 from studio.workspace import Workspace
 
@@ -52,6 +53,7 @@ def application(
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     downloads.route(inner, workspace)
     live.route(inner, workspace)
+    files.route(inner, workspace)
     gr.mount_gradio_app(
         inner,
         page.blocks,

@@ -20,12 +20,14 @@ from studio.ui.tabs.chat.place import Place as Talks
 from studio.ui.tabs.chat.tab import ChatTab
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.tab import DataTab
+from studio.ui.tabs.evaluate.place import Place as Evaluations
+from studio.ui.tabs.evaluate.tab import EvaluateTab
 from studio.ui.tabs.runs import RunsTab
 from studio.ui.tabs.train import TrainTab, pulse
 from studio.workspace import Workspace
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_TABS = ("train", "data", "runs", "chat")
+_TABS = ("train", "data", "runs", "chat", "evaluate")
 
 # The page's script calls `studio.go({tab, run})` for links, for back and forward, and says when the page is hidden.
 _BRIDGE = """
@@ -56,6 +58,10 @@ class Page:
                     self.runs = RunsTab(self.desk, self.words, self.form)
                 with self.words(gr.Tab, {"label": "page.tabs.chat"}, id="chat", elem_id="tab-chat") as self.chat_tab:
                     self.chat = ChatTab(self.desk, self.words, self.form)
+                with self.words(
+                    gr.Tab, {"label": "page.tabs.evaluate"}, id="evaluate", elem_id="tab-evaluate"
+                ) as self.evaluate_tab:
+                    self.evaluate = EvaluateTab(self.desk, self.words, self.form)
             self._put_hidden()
             self._connect()
 
@@ -102,6 +108,7 @@ class Page:
         self._connect_routes()
         self.data.connect(self)
         self.chat.connect(self)
+        self.evaluate.connect(self)
 
     # -- words
 
@@ -234,7 +241,13 @@ class Page:
 
     def _connect_routes(self) -> None:
         runs, train = self.runs, self.train
-        tabs = {"train": self.train_tab, "data": self.data_tab, "runs": self.runs_tab, "chat": self.chat_tab}
+        tabs = {
+            "train": self.train_tab,
+            "data": self.data_tab,
+            "runs": self.runs_tab,
+            "chat": self.chat_tab,
+            "evaluate": self.evaluate_tab,
+        }
         for name, tab in tabs.items():
             selected = tab.select(
                 lambda name=name: name,
@@ -245,7 +258,7 @@ class Page:
             )
             if name == "runs":
                 selected.then(*runs.refreshed(self), **_QUIET)
-        stood = [train.shown, runs.opened, self.data.place, self.chat.place]
+        stood = [train.shown, runs.opened, self.data.place, self.chat.place, self.evaluate.place]
         place = [self.tabs, self.tab, *stood]
         self.gone = self.bridge.select(self._go, stood, place, **_QUIET)
         self.gone.then(self._redraw, *self._all_live, **_QUIET)
@@ -262,28 +275,34 @@ class Page:
         drawn = self.loaded.then(self._redraw, *self._all_live, **_QUIET)
         drawn.then(None, None, None, js="() => window.studio && studio.arrived()", **_QUIET)
 
-    def _go(self, shown: str, opened: str, stood: Place, talks: Talks, event: gr.EventData) -> list[Any]:
-        return self._place(event._data or {}, shown, opened, stood, talks)
+    def _go(
+        self, shown: str, opened: str, stood: Place, talks: Talks, scored: Evaluations, event: gr.EventData
+    ) -> list[Any]:
+        return self._place(event._data or {}, shown, opened, stood, talks, scored)
 
-    def _place(self, asked: Mapping[str, str], shown: str, opened: str, stood: Place, talks: Talks) -> list[Any]:
-        """(tabs, tab, run shown live, run opened, place in Data, place in Chat) for an address."""
+    def _place(
+        self, asked: Mapping[str, str], shown: str, opened: str, stood: Place, talks: Talks, scored: Evaluations
+    ) -> list[Any]:
+        """(tabs, tab, run shown live, run opened, place in Data, in Chat, in Evaluate) for an address."""
         tab, run = asked.get("tab", ""), asked.get("run", "")
         tab = tab if tab in _TABS else "runs" if run else "train"
         if tab == "data":
             stood = stood.to(asked.get("set", ""), asked.get("part", ""))
         elif tab == "chat":
             talks = talks.to(asked.get("chat", ""), run, asked.get("part", ""))
+        elif tab == "evaluate":
+            scored = self.evaluate.about(run, scored) if run else scored.open("")
         elif tab == "train":
             shown = run or shown
         else:
             opened = run
-        return [gr.Tabs(selected=tab), tab, shown, opened, stood, talks]
+        return [gr.Tabs(selected=tab), tab, shown, opened, stood, talks, scored]
 
     def _arrive(self, route: str, kept: Any) -> list[Any]:
         """The place that the address names, and the form as this person left it."""
         asked = {name: found[0] for name, found in parse_qs((route or "").lstrip("?")).items()}
         live = self.desk.live()
-        place = self._place(asked, live[0].name if live else "", "", Place(), Talks())
+        place = self._place(asked, live[0].name if live else "", "", Place(), Talks(), Evaluations())
         draft = {name: value for name, value in kept.items() if name in ARGUMENTS} if isinstance(kept, dict) else {}
         fields = self.form.fill(draft) if draft else [gr.skip()] * len(self.form.inputs)
         return [*place, *fields]

@@ -46,6 +46,9 @@ class RunPanel:
                 self.chat = words(
                     gr.Button, {"value": "page.run.chat"}, size="md", visible=False, elem_id=f"{place}-chat"
                 )
+                self.evaluate = words(
+                    gr.Button, {"value": "page.run.evaluate"}, size="md", visible=False, elem_id=f"{place}-evaluate"
+                )
                 self.further = words(
                     gr.Button, {"value": "page.run.further"}, size="md", visible=False, elem_id=f"{place}-further"
                 )
@@ -101,6 +104,7 @@ class RunPanel:
             self.stop,
             self.resume,
             self.chat,
+            self.evaluate,
             self.further,
             self.loss.drawing,
             self.rate.drawing,
@@ -123,7 +127,8 @@ class RunPanel:
             gr.update(visible=state is not None and state.is_live, value=say(lang, stop)),
             gr.update(visible=state is not None and state.is_resumable),
             gr.update(visible=state is not None and glimpse.saved > 0),
-            gr.update(visible=state is State.FINISHED),
+            gr.update(visible=state is not None and glimpse.saved > 0),
+            gr.update(visible=state is State.FINISHED and glimpse.saved > 0),
             plots.loss(glimpse, lang),
             plots.learning_rate(glimpse, lang),
             plots.gradient(glimpse, lang),

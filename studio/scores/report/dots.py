@@ -13,7 +13,7 @@ SERIES = 6
 HEIGHT = 28
 _MIDDLE = HEIGHT / 2
 # One shape a series, so that colour is not the only sign; the base is the hollow circle.
-_SHAPES = ("", "", "M-5-5H5V5H-5Z", "M0-6L6 5H-6Z", "M0-7L7 0L0 7L-7 0Z", "M-6-5H6L0 6Z")
+SHAPES = ("", "", "M-5-5H5V5H-5Z", "M0-6L6 5H-6Z", "M0-7L7 0L0 7L-7 0Z", "M-6-5H6L0 6Z")
 
 
 def axis(scores: Sequence[Interval], is_share: bool) -> tuple[float, float]:
@@ -50,7 +50,7 @@ def _drawn(one: Interval, ends: tuple[float, float], series: int) -> Html:
     at = _place(one.value, ends)
     bounds = Html("") if one.low is None or one.high is None else tag(
         "line", class_="range", x1=_place(one.low, ends), x2=_place(one.high, ends), y1=_MIDDLE, y2=_MIDDLE)
-    shape = _SHAPES[series % SERIES]
+    shape = SHAPES[series % SERIES]
     mark = tag("svg", tag("path", class_="mark", d=shape), x=at, y=_MIDDLE, overflow="visible") if shape \
         else tag("circle", class_="mark", cx=at, cy=_MIDDLE, r=5)
     return join(bounds, mark)

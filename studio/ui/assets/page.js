@@ -128,7 +128,7 @@
   const place = () => { const query = new URLSearchParams(location.search); return Object.fromEntries(WORDS.map(word => [word, query.get(word) || ''])); };
   const address = next => { const query = new URLSearchParams(); for (const word of WORDS) if (next[word]) query.set(word, next[word]); return `?${query}`; };
   const went = next => { if (address(next) !== address(place())) history.pushState(null, '', address(next)); };
-  const shown = { train: {}, runs: {}, data: { part: 'bring' }, chat: {} };
+  const shown = { train: {}, runs: {}, data: { part: 'bring' }, chat: {}, evaluate: {} };
   let moving = true; // until the page stands where its address says
   studio.first = location.search;
   studio.arrived = () => { moving = false; };
@@ -141,8 +141,9 @@
     if (element) element.scrollIntoView({ block: 'nearest', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' }); };
   addEventListener('popstate', () => go(place()));
   const first = place();
-  if (first.run && first.tab !== 'chat') shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
+  if (first.run && !['chat', 'evaluate'].includes(first.tab)) shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
   if (first.tab === 'chat') shown.chat = { chat: first.chat, part: first.part, run: first.run };
+  if (first.tab === 'evaluate') shown.evaluate = { run: first.run };
   if (first.tab === 'data') shown.data = { set: first.set, part: first.part };
 
   studio.busy = id => { each('button.busy', button => button.classList.remove('busy')); if (id) document.getElementById(id).classList.add('busy'); };

@@ -37,9 +37,9 @@ def draw(visit: Visit) -> Html:
         why = controls.problem(visit.say("rows.unused", reason=readers.reason(visit.lang, row.skipped)))
         return join(head, why, talk.raw(row.text))
     slides = look_both(chat, row.sample, eyes.cutoff_len(visit), **eyes.options(visit))
-    shown = [_slide(visit, one, number, side, len(slides) > 1) for side, one in enumerate(slides)]
+    shown = [slide(visit, one, number, side, len(slides) > 1) for side, one in enumerate(slides)]
     inside = tag("div", *shown, class_="slides pair") if len(shown) > 1 else shown[0]
-    return join(head, _legend(visit), inside, lengths.whole(visit))
+    return join(head, legend(visit), inside, lengths.whole(visit))
 
 
 def go(visit: Visit, said: Mapping[str, Any]) -> Place:
@@ -71,7 +71,7 @@ def _tools(visit: Visit, number: int, index: RowIndex) -> Html:
     return controls.row(steps, controls.form("go", number_field, class_="inline short"), place, class_="tools")
 
 
-def _legend(visit: Visit) -> Html:
+def legend(visit: Visit) -> Html:
     signs = [tag("span", tag("b", visit.say(f"seen.{state}"), class_=f"t {state}")) for state in _STATES]
     return tag(
         "p",
@@ -82,7 +82,7 @@ def _legend(visit: Visit) -> Html:
     )
 
 
-def _slide(visit: Visit, slide: Slide, number: int, side: int, is_pair: bool) -> Html:
+def slide(visit: Visit, slide: Slide, number: int, side: int, is_pair: bool) -> Html:
     title = tag("h4", visit.say("talk.rejected" if side else "talk.chosen")) if is_pair else None
     reason = None
     if slide.reason:

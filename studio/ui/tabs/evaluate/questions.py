@@ -1,0 +1,74 @@
+"""Which questions are asked: the rows that a run held out, or a dataset of the catalogue; and how many those are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from studio.chats import lanes
+from studio.data.catalogue import Catalogue
+from studio.errors import StudioError
+from studio.specs.schedule import held_out
+from studio.specs.train import ARGUMENTS
+from studio.ui.counting import Counting
+from studio.ui.tabs.evaluate.visit import Visit
+
+_RUN, _SET = "run:", "set:"
+
+
+def offered(visit: Visit, run: str) -> list[tuple[str, str]]:
+    """(value, words): what the runs held out, that of `run` first, then every dataset."""
+    runs = dict.fromkeys([run, *(one.run for one in visit.offered)])
+    held = [(f"{_RUN}{one}", visit.say("setup.held_out", run=one)) for one in runs if one and _holds_out(visit, one)]
+    return [*held, *((f"{_SET}{name}", words) for words, name in visit.desk.datasets(visit.lang))]
+
+
+def chosen(visit: Visit, there: Sequence[tuple[str, str]]) -> str:
+    """What was chosen, as long as it is there; else the first that is offered."""
+    what = str(visit.place.of("setup").get("ask") or "")
+    return what if any(what == value for value, _ in there) else there[0][0] if there else ""
+
+
+def draft(visit: Visit, run: str) -> dict[str, Any]:
+    """The arguments that say what is asked."""
+    what = chosen(visit, offered(visit, run))
+    if what.startswith(_RUN):
+        return {"eval_run": what.removeprefix(_RUN)}
+    return {"dataset": [what.removeprefix(_SET)] if what else [], **({"eval_run": run} if run else {})}
+
+
+def count(visit: Visit, run: str) -> int | None:
+    """How many rows will be asked; None where nobody has counted them yet."""
+    what, most = chosen(visit, offered(visit, run)), str(visit.place.of("setup").get("most", ""))
+    try:
+        found = _held(visit, what.removeprefix(_RUN)) if what.startswith(_RUN) else \
+            _rows(visit, [what.removeprefix(_SET)])
+    except (StudioError, OSError, ValueError, TypeError):
+        return None
+    return min(found, int(most)) if found is not None and most.isdigit() and int(most) else found
+
+
+def _rows(visit: Visit, names: Sequence[str]) -> int | None:
+    counting, catalogue = Counting(), Catalogue(visit.workspace)
+    found = [counting.rows(catalogue.entry(name)) for name in names]
+    return None if None in found else sum(one or 0 for one in found)
+
+
+def _held(visit: Visit, run: str) -> int | None:
+    about = lanes.said(visit.workspace, run)
+    if about.get("eval_dataset"):
+        return _rows(visit, about["eval_dataset"])
+    rows = _rows(visit, about.get("dataset") or [])
+    most = about.get("max_samples")
+    if rows is None:
+        return None
+    return held_out(min(rows, int(most)) if most else rows, _val_size(about))
+
+
+def _holds_out(visit: Visit, run: str) -> bool:
+    about = lanes.said(visit.workspace, run)
+    return about.get("eval_strategy") != "no" and bool(about.get("eval_dataset") or _val_size(about))
+
+
+def _val_size(about: dict[str, Any]) -> Any:
+    return about.get("val_size", ARGUMENTS["val_size"].default)

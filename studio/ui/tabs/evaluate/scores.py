@@ -1,0 +1,141 @@
+"""Scores as dots with their intervals, model by model, and what their differences are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from studio.records import read_json
+from studio.scores import compare
+from studio.scores.leaks import Leaks
+from studio.scores.report import About, dots, wording
+from studio.scores.summary import Summary, ranged, shown
+from studio.texts import say
+from studio.ui.markup import Html, join, tag
+from studio.ui.tabs.data import controls
+from studio.ui.tabs.evaluate.place import Place
+from studio.ui.tabs.evaluate.visit import Visit
+
+
+def draw(visit: Visit) -> Html:
+    """What was found in a sentence, what to keep in mind, every metric, every difference."""
+    found = visit.summary
+    if found is None:
+        return Html("")
+    lines = [tag("p", one(visit.lang)) for one in wording.headline(found)]
+    notes = [tag("li", one(visit.lang)) for one in wording.notes(found, About(visit.place.run, leaks=_leaks(visit)))]
+    return tag(
+        "section",
+        tag("div", *lines, class_="found") if lines else None,
+        tag("ul", *notes, class_="keep-in-mind quiet") if notes else None,
+        tag("h3", visit.say("scores.title")),
+        _legend(found),
+        tag("div", *_metrics(visit, found), class_="metrics"),
+        _pairs(visit, found),
+        class_="scores",
+        data_key="scores",
+    )
+
+
+def metric_of(visit: Visit) -> str:
+    """The metric by which rows are told apart: chosen, else the first in which the models differ."""
+    found = visit.summary
+    if found is None:
+        return ""
+    held = str(visit.place.of("rows").get("metric") or "")
+    return held if held in found.metrics else wording.bucketed(found) or next(iter(found.metrics), "")
+
+
+def mark(place: int) -> Html:
+    """A model's sign, the same at its score and at its answers."""
+    shape = dots.SHAPES[place % dots.SERIES]
+    drawn = tag("path", d=shape, class_="mark") if shape else tag("circle", r=5, class_="mark")
+    return tag("svg", drawn, class_=f"sign s{place % dots.SERIES}", viewBox="-8 -8 16 16", width=16, height=16,
+               aria_hidden="true")
+
+
+def _legend(found: Summary) -> Html:
+    return tag("p", *(tag("span", mark(place), name) for place, name in enumerate(found.models)), class_="who-is-who")
+
+
+def _metrics(visit: Visit, found: Summary) -> list[Html]:
+    """Every metric; shares have one axis, so its figures stand only below the last of them in a row."""
+    shares = [wording.is_share(metric) for metric in found.metrics]
+    with_figures = [not (here and after) for here, after in zip(shares, [*shares[1:], False])]
+    return [_metric(visit, found, metric, figures) for metric, figures in zip(found.metrics, with_figures)]
+
+
+def _metric(visit: Visit, found: Summary, metric: str, with_figures: bool) -> Html:
+    scores = [found.scores[model][metric] for model in found.models]
+    ends = dots.axis(scores, wording.is_share(metric))
+    scale, help_text = compare.scale_of(metric), wording.explained(metric)
+    remark = visit.say("scores.neither") if not compare.has_sides(metric) else \
+        visit.say("scores.lower") if not compare.is_higher(metric) else ""
+    missing = max((by.get(metric, 0) for by in found.missing.values()), default=0)
+    notes = [remark, visit.say("scores.missing", count=missing) if missing else ""]
+    name = controls.button(wording.label(metric)(visit.lang), "metric", to=metric, kind="link", off=False,
+                           title=help_text(visit.lang) if help_text else None,
+                           current="true" if metric == metric_of(visit) else "")
+    lines = []
+    for place, (model, one) in enumerate(zip(found.models, scores)):
+        value, low, high = shown(one, scale)
+        figure = tag("b", wording.unit(metric, value))
+        about = tag("span", f" {ranged(low, high)}", class_="quiet") if one.low is not None else None
+        lines.append(tag("div", dots.line(one, ends, place), class_=f"plot s{place % dots.SERIES}"))
+        lines.append(tag("div", figure, about, class_="figure", title=visit.say(
+            "scores.tip", model=model, how=say(visit.lang, f"scores.how.{one.how}"), n=one.n)))
+    marks = tag("div", *(tag("span", tick) for tick in dots.ticks(ends, scale)), class_="axis", aria_hidden="true")
+    small = [tag("small", one, class_="quiet") for one in notes if one]
+    signature = wording.signature(metric)
+    head = tag("div", name, tag("code", signature, class_="quiet") if signature else None, *small, class_="metric-name")
+    drawn = tag("div", *lines, marks if with_figures else None, class_="dots")
+    return tag("div", head, drawn, class_="metric", data_key=f"metric-{metric}")
+
+
+def _pairs(visit: Visit, found: Summary) -> Html | None:
+    """Every difference with its test; that rows are too few to tell stands there in words."""
+    pairs = wording.pairs(found)
+    if not pairs:
+        return None
+    names = ("metric", "pair", "difference", "p", "verdict")
+    heads = [say(visit.lang, f"scores.report.pairs.{name}") for name in names]
+    if len(found.models) == 2:
+        del heads[1]
+    return tag("div", tag("h3", visit.say("scores.pairs")), controls.table(heads, [_pair(visit, found, one) for one in
+               pairs], "pairs-of"), data_key="pairs")
+
+
+def _pair(visit: Visit, found: Summary, pair: Mapping[str, Any]) -> list[Any]:
+    metric = pair["metric"]
+    figure, low, high = shown(pair, compare.scale_of(metric))
+    sign = "+" if not figure.startswith("\u2212") and pair["difference"] > 0 else ""
+    points = wording.points(metric, f"{sign}{figure}")
+    told = points(visit.lang) if callable(points) else points
+    look = "same" if wording.is_same(pair) else "open"
+    if wording.is_told(pair):
+        look = "gain" if wording.is_gain(pair) else "loss"
+    cells = [wording.label(metric)(visit.lang), f"{pair['a']} → {pair['b']}",
+             join(told, tag("span", f" ({ranged(low, high)})", class_="quiet")),
+             tag("span", wording.chance(wording.p_of(pair)).removeprefix("=\u00a0"),
+                 title=say(visit.lang, f"scores.test.{pair['test']}")),
+             tag("span", wording.verdict(pair)(visit.lang), class_=f"verdict {look}")]
+    return [cells[0], *cells[2:]] if len(found.models) == 2 else cells
+
+
+def _leaks(visit: Visit) -> Leaks | None:
+    """What is known of rows that stand in the training set."""
+    found = read_json(visit.folder.results / "leaks.json")
+    try:
+        return Leaks(tuple(found["exact"]), tuple(found["near"]), int(found["rows"])) if found else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+# ---- presses
+
+def metric(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Tell rows apart by another metric."""
+    return visit.place.keep("rows", metric=str(said.get("to") or said.get("value", "")), page=0)
+
+
+ACTIONS = {"metric": metric}

@@ -1,0 +1,217 @@
+"""On the left: who is asked, which questions, how answers are scored, and the one press that begins it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from studio.chats import lanes as known
+from studio.errors import InputError, SpecError
+from studio.runs.store import RunStore
+from studio.scores import models as asked
+from studio.scores.admission import admit, fingerprints
+from studio.specs.evaluate import STAGE
+from studio.texts.errors import of_problem
+from studio.ui import amounts
+from studio.ui.markup import Html, tag
+from studio.ui.tabs.data import controls
+from studio.ui.tabs.evaluate import fields, measures, questions
+from studio.ui.tabs.evaluate.place import Place
+from studio.ui.tabs.evaluate.visit import Visit
+from studio.workspace import STARTER
+
+_OTHER, _MOST = "?", 8
+_SHOWN = ("eval_models", "dataset", "max_samples", "metrics")
+
+
+def draw(visit: Visit) -> Html:
+    """Models, questions and metrics in sight, everything else one press away."""
+    wrong = visit.place.of("setup").get("wrong") or {}
+    drawn = {*_SHOWN, *fields.names((*fields.ANSWERING, *fields.MACHINE, "metrics"))}
+    rest = [controls.problem(said) for name, said in wrong.items() if name not in drawn]
+    begin = controls.form("begin", *rest, controls.submit(visit.say("setup.begin"), kind="primary wide", key="begin"),
+                          once=_begun(visit), key="begin-form")
+    return tag("section", tag("h2", visit.say("setup.title")), _models(visit, wrong), _questions(visit, wrong),
+               measures.draw(visit, _typed(visit), wrong), _settings(visit, wrong), _forecast(visit), begin,
+               class_="setup", data_key="setup")
+
+
+# ---- who is asked
+
+def chosen(visit: Visit) -> list[str]:
+    """The models that are to be asked; until somebody chooses, a run beside its base."""
+    held = visit.place.of("setup")
+    if held.get("models"):
+        return list(held["models"])
+    run = str(held.get("run") or "") or next((one.run for one in visit.offered if one.run and one.name == one.run), "")
+    if run:
+        return [known.BASE, run]
+    return [visit.offered[0].name if visit.offered else STARTER]
+
+
+def run_of(visit: Visit) -> str:
+    """The trained run among the models, whose base is meant by `base`."""
+    return next((found for one in chosen(visit) if (found := asked.run_of(one, visit.workspace))), "")
+
+
+def _models(visit: Visit, wrong: Mapping[str, str]) -> Html:
+    names = chosen(visit)
+    lines = [_model(visit, place, name, len(names)) for place, name in enumerate(names)]
+    more = None
+    if visit.place.of("setup").get("other") is not None:
+        more = _adding(visit)
+    elif len(names) < _MOST:
+        offered = [("", visit.say("setup.add")), *_choices(visit, "")]
+        more = controls.choose("more", offered, "", name_for=visit.say("setup.add"), change="model", place=len(names))
+    said = controls.problem(wrong["eval_models"]) if "eval_models" in wrong else None
+    return tag("div", tag("h3", visit.say("setup.models")), *lines, more, said, class_="asked-ones", data_key="models")
+
+
+def _model(visit: Visit, place: int, name: str, count: int) -> Html:
+    choose = controls.choose("model", _choices(visit, name), name, change="model", place=place,
+                             name_for=visit.say("setup.model", number=place + 1))
+    away = controls.button("×", "drop", kind="quiet", place=place, title=visit.say("setup.drop")) if count > 1 else None
+    note = tag("small", visit.say("setup.compared"), class_="quiet") if place == 0 and count > 1 else None
+    return tag("div", tag("div", _mark(place), choose, away, class_="lane-line"), note, data_key=f"model-{place}")
+
+
+def _mark(place: int) -> Html:
+    return tag("b", str(place + 1), class_=f"series s{place % 6}", aria_hidden="true")
+
+
+def _choices(visit: Visit, mine: str) -> list[tuple[str, str]]:
+    """Who can be asked, in words; `mine` is among them in any case."""
+    run = run_of(visit)
+    taken = {name for name in chosen(visit) if name != mine}
+    base = [(known.BASE, visit.say("setup.base", run=run))] if run or mine == known.BASE else []
+    lanes = [(one.name, one.name) for one in visit.offered]
+    there = {name for name, _ in (*base, *lanes)}
+    own = [(mine, mine)] if mine and mine not in there else []
+    return [pair for pair in (*base, *own, *lanes) if pair[0] not in taken] + [(_OTHER, visit.say("setup.other"))]
+
+
+def _adding(visit: Visit) -> Html:
+    """A folder, or the address of a model on another machine."""
+    hint = visit.say("setup.other_hint")
+    name = controls.labelled(visit.say("setup.other_name"), controls.field("name", "", hint=hint, data_focus="other"),
+                             visit.say("setup.key_note"))
+    presses = controls.row(controls.submit(visit.say("setup.take"), kind="strong"),
+                           controls.button(visit.say("leave"), "other", kind="quiet"))
+    return controls.form("other", name, presses, key="other")
+
+
+# ---- what is asked, and how
+
+def _questions(visit: Visit, wrong: Mapping[str, str]) -> Html:
+    offered = questions.offered(visit, run_of(visit))
+    what = questions.chosen(visit, offered)
+    label = visit.say("setup.questions")
+    choose = controls.labelled(label, controls.choose("ask", offered, what, change="settle"))
+    rows = controls.labelled(visit.say("setup.rows"), controls.field(
+        "max_samples", visit.place.of("setup").get("most", ""), hint=visit.say("setup.all_rows"), change="settle",
+        inputmode="numeric"))
+    said = [controls.problem(wrong[name]) for name in ("dataset", "max_samples") if name in wrong]
+    return tag("div", tag("div", choose, rows, class_="what-is-asked"), *said, data_form=True, data_key="questions")
+
+
+def _settings(visit: Visit, wrong: Mapping[str, str]) -> Html:
+    typed = _typed(visit)
+    mine = [name for name in fields.changed(typed) if name in fields.names((*fields.ANSWERING, *fields.MACHINE))]
+    words = visit.say("setup.settings_changed", count=len(mine)) if mine else visit.say("setup.settings")
+    parts = [tag("div", *(fields.draw(visit, name, typed, wrong) for name in fields.names(groups)), class_="fields-of")
+             for groups in (fields.ANSWERING, fields.MACHINE)]
+    return tag("div", controls.fold(words, parts[0], tag("h4", visit.say("setup.machine")), parts[1], key="settings"),
+               data_form=True, data_key="settings-of")
+
+
+def _forecast(visit: Visit) -> Html:
+    """What is about to happen, in numbers."""
+    count, rows = len(chosen(visit)), questions.count(visit, run_of(visit))
+    if rows is None:
+        return controls.note(visit.say("setup.forecast_open", models=count))
+    return controls.note(visit.say("setup.forecast", models=count, rows=amounts.count(rows),
+                                   answers=amounts.count(count * rows)))
+
+
+def _typed(visit: Visit) -> dict[str, Any]:
+    return dict(visit.place.of("setup").get("typed") or {})
+
+
+def _begun(visit: Visit) -> int:
+    return int(visit.place.of("setup").get("begun") or 0)
+
+
+# ---- presses
+
+def model(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Another model at a place, or one more."""
+    name, place = str(said.get("value", "")), int(said.get("place") or 0)
+    if name == _OTHER:
+        return visit.place.keep("setup", other=place)
+    return _put(visit, name, place) if name else visit.place
+
+
+def other(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """A model by its folder or address; without one, the box is closed."""
+    name = str((said.get("fields") or {}).get("name", "")).strip()
+    place = visit.place.of("setup").get("other")
+    if not name:
+        return visit.place.keep("setup", other=None)
+    if not asked.is_address(name):
+        known.lane(name, visit.workspace)
+    return _put(visit, name, int(place or 0)).keep("setup", other=None)
+
+
+def _put(visit: Visit, name: str, place: int) -> Place:
+    names = chosen(visit)
+    names[place:place + 1] = [name]
+    if len(set(names)) < len(names):
+        raise InputError("models_same", name=name)
+    return visit.place.keep("setup", models=names, wrong={})
+
+
+def drop(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """One model less."""
+    names = chosen(visit)
+    del names[int(said.get("place") or 0)]
+    return visit.place.keep("setup", models=names, wrong={}) if names else visit.place
+
+
+def settle(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Keep what stands in the fields that were sent."""
+    sent = dict(said.get("fields") or {})
+    kept: dict[str, Any] = {}
+    if "ask" in sent:
+        kept |= {"ask": str(sent.pop("ask")), "most": str(sent.pop("max_samples", "")).strip()}
+    typed = {name: value for name, value in _typed(visit).items() if name not in sent}
+    return visit.place.keep("setup", typed={**typed, **fields.read(sent)}, **kept)
+
+
+def draft(visit: Visit) -> dict[str, Any]:
+    """What has been chosen, as a spec's draft."""
+    run, most = run_of(visit), str(visit.place.of("setup").get("most", ""))
+    found = {"stage": STAGE, "eval_models": chosen(visit), "metrics": measures.chosen(visit),
+             **questions.draft(visit, run), **fields.draft(_typed(visit)), **measures.confirmed(visit, _typed(visit))}
+    return found | ({"max_samples": most} if most else {})
+
+
+def begin(visit: Visit, said: Mapping[str, Any]) -> Place:
+    """Begin the evaluation and open it; what is wrong stands beside its field, and nothing is begun."""
+    if str(said.get("once", "")) != str(_begun(visit)):  # the same press once more, by a nervous hand
+        return visit.place
+    try:
+        spec = admit(draft(visit), visit.workspace)
+    except SpecError as error:
+        wrong: dict[str, str] = {}
+        for problem in error.problems:
+            wrong.setdefault(problem.field, of_problem(visit.lang, problem))
+        return visit.place.keep("setup", wrong=wrong)
+    folder = RunStore(visit.workspace).create(spec, None, fingerprints(spec, visit.workspace))
+    visit.desk.start(folder, visit.lang)
+    place = visit.place.keep("setup", wrong={}, begun=_begun(visit) + 1)
+    return replace(place.open(folder.name), said={})
+
+
+ACTIONS = {"model": model, "other": other, "drop": drop, "settle": settle, "begin": begin,
+           "measure": measures.tick}
