@@ -51,7 +51,10 @@ def examined(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[Pr
     if not problems:
         spec = models.resolved(spec, workspace)
         for one in models.asked(spec, workspace, problems):
-            if not isinstance(one, models.Elsewhere):
+            if isinstance(one, models.Elsewhere):
+                if spec.task != evaluate.GENERATION:
+                    problems.append(Problem("likelihood_elsewhere", "eval_models", {"value": one.name}))
+            else:
                 problems += _said("eval_models", partial(inspect, one.base))
     spec, wrong = _metrics(spec)
     spec, missing = _datasets(spec, workspace, paths)

@@ -21,7 +21,9 @@ from studio.errors import InputError, StopAsked
 from studio.runs.files import RunFolder
 from studio.sample import Message, Sample
 from studio.scores.bare import REASONS, Bare
+from studio.scores.exams import Exam, evenly
 from studio.specs import frozen
+from studio.specs.evaluate import LIKELIHOOD
 from studio.workspace import Workspace
 
 HELD_OUT = "held_out"
@@ -39,16 +41,17 @@ class Question:
     sample: Sample
     place: tuple[str, int]
     subject: str = ""
+    shots: tuple[Message, ...] = ()
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """What the model is given."""
-        return self.sample.messages[:-1]
+        """What the model is given, solved examples first."""
+        return (*self.shots, *self.sample.messages[:-1])
 
     @property
     def reference(self) -> str:
         """The right answer as text; calls of tools are JSON."""
-        return spelled(self.sample.messages[-1])
+        return spelled(self.sample.messages[-1]) if self.sample.messages else self.sample.text
 
     @property
     def prompt(self) -> tuple[Mapping[str, Any], ...]:
@@ -87,13 +90,15 @@ def questions(spec: Any, workspace: Workspace, tell: Progress | None = None,
     """
     run = _Run.of(spec.eval_run, workspace, tell, should_stop) if spec.eval_run else None
     skipped = Skipped()
+    rows = list(_of_exams(spec, workspace))
+    if rows:
+        return Questions(tuple(rows), skipped)
     if spec.dataset:
         placed = _of_datasets(spec, workspace, skipped, should_stop)
     elif run is not None:
         placed = run.held_out(skipped)
     else:
         raise InputError("questions_unnamed")
-    rows: list[Question] = []
     for place, sample in placed:
         if spec.max_samples and not spec.dataset and len(rows) == spec.max_samples:
             break
@@ -112,6 +117,23 @@ def entries(names: Sequence[str], dataset_dir: str | None, workspace: Workspace)
         yield catalogue.find(plain), most
 
 
+def _of_exams(spec: Any, workspace: Workspace) -> Iterator[Question]:
+    """The questions of the datasets that are exams, examples in front; nothing where none is."""
+    number = 0
+    for entry, most in entries(spec.dataset, spec.dataset_dir, workspace):
+        exam = Exam.of(entry.path) if entry.path is not None else None
+        if exam is None:
+            continue
+        shots: dict[str, tuple[Message, ...]] = {}
+        limit = min((one for one in (most, spec.max_samples) if one), default=None)
+        for item in evenly(exam.items(spec.eval_split), limit):
+            if item.subject not in shots:
+                solved = exam.shots(item.subject, spec.n_shot)
+                shots[item.subject] = tuple(message for one in solved for message in one.sample.messages)
+            yield Question(number, item.sample, item.place, item.subject, shots[item.subject])
+            number += 1
+
+
 def _of_datasets(spec: Any, workspace: Workspace, skipped: Skipped,
                  should_stop: Stop | None) -> Iterator[tuple[Place, Sample]]:
     for entry, most in entries(spec.dataset, spec.dataset_dir, workspace):
@@ -119,7 +141,7 @@ def _of_datasets(spec: Any, workspace: Workspace, skipped: Skipped,
         bare = Bare(entry)
         for count, (place, row, read) in enumerate(walk(entry, limit=limit)):
             _look(count, should_stop)
-            for sample in _asking(bare, row, read):
+            for sample in [read] if spec.task == LIKELIHOOD else _asking(bare, row, read):
                 if isinstance(sample, str):
                     skipped.add(sample, place.file, place.line)
                 else:

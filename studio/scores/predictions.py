@@ -46,6 +46,7 @@ class Prediction:
     parts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     references: tuple[str, ...] = ()
     schema: Any = None
+    subject: str = ""
 
     @property
     def question(self) -> str:
@@ -59,6 +60,7 @@ class Prediction:
         found |= {"choices": list(self.choices)} if self.choices else {}
         found |= {"references": list(self.references)} if self.references else {}
         found |= {"schema": self.schema} if self.schema is not None else {}
+        found |= {"subject": self.subject} if self.subject else {}
         found |= {"answer": self.answer}
         found |= {"thinking": self.thinking} if self.thinking else {}
         found |= {"finish": self.finish, "tokens": self.tokens, "seconds": round(self.seconds, 4),
@@ -80,7 +82,8 @@ def of_plain(line: Mapping[str, Any]) -> Prediction:
         scores={str(name): number(value) for name, value in scores.items()},
         place=(str(place[0]), int(place[1])) if isinstance(place, list | tuple) and len(place) == 2 else None,
         parts={str(name): tuple(float(one) for one in part) for name, part in (line.get("parts") or {}).items()},
-        references=tuple(str(one) for one in line.get("references") or ()), schema=line.get("schema"))
+        references=tuple(str(one) for one in line.get("references") or ()), schema=line.get("schema"),
+        subject=str(line.get("subject") or ""))
 
 
 def number(value: Any) -> float | None:

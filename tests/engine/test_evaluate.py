@@ -29,7 +29,8 @@ from tests.engine.workbench import Studio, talks
 
 HELD = 8
 QUICK: dict[str, Any] = {
-    "max_new_tokens": 24, "cpu_threads": 1, "metrics": ["exact_match", "bleu4_char", "length_ratio"], "compute_type": "fp32"}
+    "max_new_tokens": 24, "cpu_threads": 1, "compute_type": "fp32",
+    "metrics": ["exact_match", "bleu4_char", "length_ratio"]}
 
 
 @pytest.fixture(scope="module")

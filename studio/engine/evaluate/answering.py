@@ -7,31 +7,27 @@ drawn by chance depends on the seed, the row and nothing else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from studio.chats.lanes import Lane
 from studio.data.spoken import CALL, THINKING, WORDS
+from studio.engine.evaluate import local
 from studio.engine.evaluate.ledger import Ledger
+from studio.engine.evaluate.local import Local
 from studio.engine.job import Job
 from studio.engine.server.speech import Prompt, Spoken, Talk
 from studio.engine.server.workers import Answer, Worker, failure
-from studio.errors import InputError, StopAsked, StudioError
+from studio.errors import InputError, StudioError
 from studio.sample import Message
 from studio.scores.asked import Question, Questions, spelled
 from studio.scores.predictions import Prediction
 
-STOP, LENGTH, ERROR = "stop", "length", "error"
-_LOOK_SECONDS = 0.2
+STOP = "stop"
 _AHEAD = 1.25  # as many are asked as there are places, and some who wait for the next free one
-_HOPELESS = 16  # a model whose first answers all fail is broken
 _ENDINGS = {"stop_text": STOP, "cancelled": STOP}
-_FATAL = ("engine_ended",)
 
 
 class Said(Answer):
@@ -58,17 +54,11 @@ class Said(Answer):
 
 def ask(job: Job, lanes: Sequence[Lane], found: Questions, ledger: Ledger) -> None:
     """Have these lanes, which share a base, answer what they have not answered; raises StopAsked, WorkError."""
-    spokens = [_spoken(job, lane) for lane in lanes]
+    spokens = [local.spoken(job, lane) for lane in lanes]
     left = [(lane, spoken, question) for question in _in_order(found.rows)
             for lane, spoken in zip(lanes, spokens, strict=True) if not ledger.has(lane.name, question.number)]
     if left:
-        asyncio.run(_Asking(job, lanes, ledger).all(left))
-
-
-def _spoken(job: Job, lane: Lane) -> Spoken:
-    spec = job.spec
-    return Spoken.load(lane.base, spec.template or lane.template, spec.default_system or lane.default_system,
-                       job.workspace)
+        asyncio.run(_Answering(job, lanes, ledger, left=iter(left)).all())
 
 
 def _in_order(rows: Sequence[Question]) -> list[Question]:
@@ -76,66 +66,30 @@ def _in_order(rows: Sequence[Question]) -> list[Question]:
     return sorted(rows, key=lambda one: -sum(len(message.content) for message in one.messages))
 
 
-Item = tuple[Lane, Spoken, Question]
-
-
 @dataclass
-class _Asking:
-    """One base's process being asked."""
+class _Answering(Local):
+    """Answers written one token after the other, as many rows side by side as there are places."""
 
-    job: Job
-    lanes: Sequence[Lane]
-    ledger: Ledger
-    failed: Counter[str] = field(default_factory=Counter)
-    answered: Counter[str] = field(default_factory=Counter)
+    left: Iterator[tuple[Lane, Spoken, Question]] = field(default_factory=lambda: iter(()))
     under_way: int = 0
-    context: int = 0
 
-    async def all(self, items: Sequence[Item]) -> None:
-        """Load, ask everything, leave; raises StopAsked soon after a stop was asked."""
-        spec = self.job.spec
-        worker = Worker(_config(spec, self.lanes[0]))
-        work = asyncio.create_task(self._through(worker, iter(items)))
-        stop = asyncio.create_task(self._asked_to_stop())
-        try:
-            await worker.start()
-            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                raise StopAsked("answering")
-            await work
-        finally:
-            for task in (work, stop):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, StudioError):
-                    await task
-            await worker.end()
-
-    async def _asked_to_stop(self) -> None:
-        while not self.job.stop.asked():
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    async def _through(self, worker: Worker, items: Iterator[Item]) -> None:
-        """Load everybody and keep as many answers under way as there are places."""
-        facts = await worker.ready
-        self.context = int(facts.get("context") or 0)
-        for lane in self.lanes:
-            if lane.adapter is not None:
-                await worker.load(lane.name, lane.adapter, lane.kind)
+    async def work(self, worker: Worker) -> None:
+        """Keep as many answers under way as there are places."""
         count = max(2, int(self.job.spec.eval_batch_size * _AHEAD))
-        tasks = [asyncio.create_task(self._one_after_the_other(worker, items)) for _ in range(count)]
+        tasks = [asyncio.create_task(self._one_after_the_other(worker)) for _ in range(count)]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
 
-    async def _one_after_the_other(self, worker: Worker, items: Iterator[Item]) -> None:
-        for lane, spoken, question in items:
+    async def _one_after_the_other(self, worker: Worker) -> None:
+        for lane, spoken, question in self.left:
             self.under_way += 1
             try:
                 prediction = await self._answered(worker, lane, spoken, question)
             except StudioError as error:
-                prediction = self._failed(lane, question, error)
+                prediction = self.failure(lane, question, error)
             finally:
                 self.under_way -= 1
             self.ledger.put(prediction)
@@ -156,7 +110,7 @@ class _Asking:
         return Prediction(
             lane.name, question.number, words, question.reference, question.prompt, question.sample.choices, thinking,
             _ENDINGS.get(reason, reason), int(done["tokens"]), (time.monotonic() - began) / max(1, self.under_way),
-            place=question.place)
+            place=question.place, subject=question.subject)
 
     def _message(self, lane: Lane, spoken: Spoken, question: Question, prompt: Prompt) -> dict[str, Any]:
         """What the worker is asked; raises InputError prompt_too_long_for_context."""
@@ -167,26 +121,9 @@ class _Asking:
         sampling = {name: getattr(spec, name) for name in (
             "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")}
         seed = (spec.seed * 1_000_003 + question.number) % 2**31
-        return {"lane": lane.name if lane.adapter is not None else "", "ids": prompt.ids, "max_tokens": most,
+        return {"lane": local.key(lane), "ids": prompt.ids, "max_tokens": most,
                 "sampling": {**sampling, "seed": seed}, "end_ids": list(spoken.chat.eos_ids),
                 "num_beams": spec.num_beams, "skip_special": spoken.skips_special}
-
-    def _failed(self, lane: Lane, question: Question, error: StudioError) -> Prediction:
-        """A row that could not be answered: an empty answer that says so; raises when nothing works at all."""
-        self.failed[lane.name] += 1
-        if error.code in _FATAL or (self.failed[lane.name] >= _HOPELESS and not self.answered[lane.name]):
-            raise error
-        if self.failed[lane.name] == 1:
-            self.job.recorder.say("unanswered", model=lane.name, row=question.number, code=error.code)
-        return Prediction(lane.name, question.number, "", question.reference, question.prompt,
-                          question.sample.choices, finish=ERROR, place=question.place)
-
-
-def _config(spec: Any, lane: Lane) -> dict[str, Any]:
-    """How the base's process is started."""
-    return {"base": str(Path(lane.base)), "name": lane.base_name, "compute_type": spec.compute_type,
-            "quantization_bit": spec.quantization_bit, "cpu_threads": spec.cpu_threads,
-            "max_lanes": max(spec.eval_batch_size, spec.num_beams), "context": spec.context, "cache_bytes": 0}
 
 
 def _heard(spoken: Spoken, prompt: Prompt, text: str) -> tuple[str, str]:

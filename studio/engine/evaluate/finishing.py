@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from studio.engine.job import Job
-from studio.scores import foreign, report, scoring, summary
+from studio.records import write_json
+from studio.scores import foreign, report, scoring, statistics, summary
 from studio.scores.browse import Predictions
 from studio.scores.leaks import Leaks
-from studio.scores.predictions import NAME, lines, of_plain, parsed
+from studio.scores.predictions import NAME, lines, of_plain, parsed, read
 from studio.specs import evaluate
 
 
@@ -31,9 +35,25 @@ def finish(job: Job, names: Sequence[str], metrics: Sequence[str], leaked: Leaks
     predictions = Predictions(path)
     found = summary.summarise(predictions, metrics, names, options, failures=failures)
     summary.write(results, found)
+    if subjects := by_subject(path, metrics):
+        write_json(results / summary.NAME, found.plain() | {"subjects": subjects})
     recorder.phase("reporting")
     report.write(results, found, predictions, report.of_run(job.folder.path, leaked), recorder.lang)
     foreign.write_older(path, names[-1], results)
+
+
+def by_subject(path: Path, metrics: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """The scores of every subject of an exam with their intervals, by model; nothing where rows have none."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for one in read(path):
+        for name in metrics:
+            if one.subject and (value := one.scores.get(name)) is not None:
+                values.setdefault((one.model, one.subject, name), []).append(value)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for (model, subject, name), scores in values.items():
+        told = statistics.interval(np.array(scores)).plain()
+        found.setdefault(model, {}).setdefault(subject, {})[name] = told
+    return found
 
 
 def arranged(path: Path, names: Sequence[str]) -> None:

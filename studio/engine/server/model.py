@@ -24,6 +24,7 @@ from studio.engine.server.kept import KeptTexts
 from studio.engine.server.passes import Pass
 from studio.engine.server.requests import Request
 from studio.engine.server.scheduler import Scheduler
+from studio.engine.server.weighing import Weigher
 from studio.engine.server.words import Vocabulary
 from studio.errors import InputError
 from studio.workspace import Workspace
@@ -89,7 +90,7 @@ class Model:
     def obey(self, verb: str, message: Mapping[str, Any]) -> bool:
         """Do what a message says; False when there is no such verb."""
         acts = {"answer": self._answer, "cancel": self._cancel, "load": self._load, "unload": self._unload,
-                "embed": self._embed, "look": self._look}
+                "embed": self._embed, "weigh": self._weigh, "look": self._look}
         if verb not in acts:
             return False
         acts[verb](message)
@@ -126,6 +127,13 @@ class Model:
             mean = self.runner.hidden(ids).float().mean(0)
             rows.append([round(value, 7) for value in torch.nn.functional.normalize(mean, dim=0).tolist()])
         self.say({"embedding": {"id": message["id"], "rows": rows}})
+
+    def _weigh(self, message: Mapping[str, Any]) -> None:
+        lane = str(message.get("lane") or "")
+        if lane and lane not in self.checkpoints.loaded:
+            raise InputError("lane_not_loaded", name=lane)
+        items = Weigher(self.runner, int(self.ready["vocabulary"])).weigh(lane, message["items"])
+        self.say({"weighed": {"id": message["id"], "items": items}})
 
     def _look(self, message: Mapping[str, Any]) -> None:
         import psutil

@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,12 +160,20 @@ class Worker:
 
     async def embed(self, rows: list[list[int]]) -> list[list[float]]:
         """A vector for each row of ids."""
+        return list((await self._settled({"do": "embed", "rows": rows}))["rows"])
+
+    async def weigh(self, lane: str, items: Sequence[Mapping[str, Any]]) -> list[list[tuple[float | None, bool]]]:
+        """How likely each ending of every item {"prefix": ids, "endings": [ids, …]} is, see `weighing`."""
+        return list((await self._settled({"do": "weigh", "lane": lane, "items": list(items)}))["items"])
+
+    async def _settled(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """What the process says to a message that is answered at once."""
         self._next += 1
         number = self._next
         waiting = self._rows[number] = asyncio.get_running_loop().create_future()
         try:
-            self.say({"do": "embed", "id": number, "rows": rows})
-            return list((await waiting)["rows"])
+            self.say({**message, "id": number})
+            return await waiting
         finally:
             self._rows.pop(number, None)
 
@@ -205,8 +213,9 @@ class Worker:
             if word in message:
                 self._of_answer(word, message)
                 return
-        if "embedding" in message:
-            _settle(self._rows.get(message["embedding"]["id"]), message["embedding"])
+        if "embedding" in message or "weighed" in message:
+            said = message.get("embedding") or message["weighed"]
+            _settle(self._rows.get(said["id"]), said)
         elif "stats" in message:
             self.stats = message["stats"]
             for look in self._looks:

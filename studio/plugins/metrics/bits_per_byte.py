@@ -1,0 +1,30 @@
+"""Bits per byte: how many bits the model needs for a byte of the right answers, whatever its tokenizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from studio.plugins.metrics import NONE, Row
+
+ORDER = 62
+NEEDS = ("likelihood",)
+SHARE = False
+HIGHER = False
+SCALE = 1
+
+
+def score(answer: str, reference: str, row: Row) -> float | None:
+    """None: what the engine measures beside the answer cannot be told from its words."""
+    return None
+
+
+def parts(answer: str, reference: str, row: Row) -> tuple[float, ...] | None:
+    """None, as for `score`."""
+    return None
+
+
+def total(sums: Sequence[float], options: Mapping[str, Any] = NONE) -> float:
+    """The bits of all rows: `sums` are nats, tokens and bytes."""
+    return sums[0] / math.log(2) / max(1.0, sums[2])
