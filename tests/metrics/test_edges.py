@@ -128,7 +128,7 @@ def test_the_longest_common_subsequence_is_that_of_the_plain_table(a: list[str],
 def test_every_metric_says_what_it_is(name: str) -> None:
     metric = plugin("metrics", name)
     assert hasattr(metric, "score") or hasattr(metric, "whole")
-    assert set(metric.NEEDS) <= {"reference", "choices", "schema"}
+    assert set(metric.NEEDS) <= {"reference", "choices", "schema", "likelihood"}
     assert metric.SCALE in (1, 100) and metric.HIGHER in (True, False, None) and isinstance(metric.SHARE, bool)
     assert isinstance(signature(metric), str)
     group = getattr(metric, "Arguments", None)

@@ -2,7 +2,8 @@
 
 A metric's module has
     ORDER        its place in tables
-    NEEDS        what a row must bring: "reference", "choices", "schema"; () for what the answer tells by itself
+    NEEDS        what a row must bring: "reference", "choices", "schema"; () for what the answer tells by itself;
+                 "likelihood": the engine measures it beside the answer, its words alone do not tell
     SHARE        True where every answer's score lies between 0 and 1
     HIGHER       True: larger is better, False: smaller is better, None: neither is
     SCALE        100 or 1: by what a score is multiplied where it is shown

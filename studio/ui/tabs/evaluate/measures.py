@@ -38,10 +38,10 @@ def chosen(visit: Visit) -> list[str]:
 
 
 def offered(visit: Visit) -> list[str]:
-    """Every metric in its order; a user's own only where there is a file of one."""
+    """Every metric of written answers in its order; a user's own only where there is a file of one."""
     has_own = bool(plugin("metrics", _CUSTOM).offered(visit.workspace))
     return [name for name in sorted(kinds("metrics"), key=lambda name: int(plugin("metrics", name).ORDER))
-            if name != _CUSTOM or has_own]
+            if (name != _CUSTOM or has_own) and "likelihood" not in plugin("metrics", name).NEEDS]
 
 
 def _tick(visit: Visit, name: str, on: bool) -> Html:
