@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from making import arithmetic, conversations, identity, number_words, plain, preferences, talk
+from making import arithmetic, conversations, guard, identity, number_words, plain, preferences, talk
 from making.split import Row
 
 HERE = Path(__file__).resolve().parent
@@ -45,7 +45,9 @@ MAKERS: dict[str, Callable[[random.Random], list[Row] | str]] = {
     "bilingual_heldout": lambda rng: bilingual(rng, held_out=True, count=100),
     "preferences": lambda rng: preferences.sample(rng, 300),
     "plain": lambda rng: plain.sample(rng, 400),
+    "guard": guard.sample,
 }
+AS_LINES = ("guard",)
 EXTRA: dict[str, dict[str, object]] = {
     "preferences": {"ranking": True, "columns": RANKING},
     "plain": {"columns": {"prompt": "text"}},
@@ -58,8 +60,9 @@ def write(folder: Path) -> None:
     catalogue: dict[str, dict[str, object]] = {}
     for name, make in MAKERS.items():
         made = make(random.Random(f"{SEED} {name}"))
-        file_name = f"{name}.txt" if isinstance(made, str) else f"{name}.json"
-        text = made if isinstance(made, str) else as_json(made)
+        ending = "txt" if isinstance(made, str) else "jsonl" if name in AS_LINES else "json"
+        file_name = f"{name}.{ending}"
+        text = made if isinstance(made, str) else as_lines(made) if name in AS_LINES else as_json(made)
         (folder / file_name).write_text(text, encoding="utf-8", newline="\n")
         catalogue[name] = {"file_name": file_name, **EXTRA.get(name, {})}
     info = json.dumps(catalogue, ensure_ascii=False, indent=2) + "\n"
@@ -70,6 +73,11 @@ def as_json(rows: list[Row]) -> str:
     """A JSON array with one row a line, so that a diff shows rows."""
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     return f"[\n{lines}\n]\n"
+
+
+def as_lines(rows: list[Row]) -> str:
+    """One object a line: rows that have more than question and answer."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 from typing import Any, TextIO
 
 from studio.cli.signals import Left, Presses
+from studio.cli.told import guard, guarded
 from studio.cli.voice import Voice, cut, number
 from studio.errors import InputError
 from studio.runs.ending import told
@@ -150,7 +151,7 @@ def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
         ]
         if glimpse.best_eval_loss is not None:
             lines.append(voice.say("ended.best", loss=number(glimpse.best_eval_loss), step=glimpse.best_step))
-        return [*lines, voice.say("ended.where", path=str(folder.checkpoints))]
+        return [*lines, voice.say("ended.where", path=str(folder.checkpoints)), *guarded(folder, voice)]
     lines = [
         voice.say(
             "ended.otherwise",
@@ -179,6 +180,7 @@ def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
         "steps": glimpse.step or 0,
         "train_loss": glimpse.loss.values[-1] if glimpse.loss.values else None,
         "eval_loss": measured,
+        **guard(folder),
     }
 
 

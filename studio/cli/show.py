@@ -46,6 +46,7 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
                     for one in found
                 ],
                 **({"scores": told_of.result(folder, line)["scores"]} if told_of.is_evaluation(folder) else {}),
+                **told_of.guard(folder),
                 "failure": _without_traceback(folder),
                 "outcome": read_json(folder.outcome),
             }
@@ -55,7 +56,8 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
         *_head(voice, folder, line),
         *_trouble(voice, folder, line, broken),
         *_settings(voice, spec),
-        *(_scores(voice, folder) if told_of.is_evaluation(folder) else _checkpoints(voice, found)),
+        *(_scores(voice, folder) if told_of.is_evaluation(folder)
+          else [*_checkpoints(voice, found), *told_of.guarded(folder, voice)]),
     ):
         voice.out(text)
     return 0

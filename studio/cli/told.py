@@ -9,6 +9,8 @@ from studio.errors import StudioError
 from studio.runs.files import RunFolder
 from studio.scores.predictions import NAME as PREDICTIONS
 
+GUARD = "guard.json"
+
 
 def is_evaluation(folder: RunFolder) -> bool:
     """Whether a run is an evaluation."""
@@ -38,7 +40,26 @@ def scores(folder: RunFolder, voice: Voice) -> list[str]:
             rows.append((model, wording.label(metric)(voice.lang), wording.unit(metric, value),
                          summary.ranged(low, high), str(one.n)))
     return [*(f"  {line}" for line in table(rows, right=(2, 3, 4))), "",
-            *(one(voice.lang) for one in wording.headline(found))]
+            *(one(voice.lang) for one in wording.headline(found)), *guarded(folder, voice)]
+
+
+def guarded(folder: RunFolder, voice: Voice) -> list[str]:
+    """What the forgetting guard says of a run, and of each kind of question; nothing where it was not asked."""
+    if not (folder.results / GUARD).exists():
+        return []
+    from studio.scores.report import verdict
+
+    found = verdict.view(folder.results, voice.lang)
+    if found is None:
+        return []
+    heads = tuple(voice.say(f"scores.{name}") for name in ("area", "before", "after", "points"))
+    rows = [heads, *((one.label, *(_whole(part) for part in (one.before, one.after, one.points)))
+                     for one in found.lines)]
+    return ["", *(f"  {line}" for line in table(rows, right=(1, 2, 3))), "", *found.sentences]
+
+
+def _whole(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}".replace("-", "\u2212")
 
 
 def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
@@ -59,4 +80,20 @@ def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
     told = {} if found is None else {model: {metric: {name: one.plain().get(name) for name in names}
                                              for metric, one in by.items()} for model, by in found.scores.items()}
     return {"run": folder.name, "state": str(glimpse.state), "scores": told,
-            "predictions": str(folder.results / PREDICTIONS)}
+            "predictions": str(folder.results / PREDICTIONS),
+            **guard(folder)}
+
+
+def guard(folder: RunFolder) -> dict[str, Any]:
+    """The forgetting guard as `--json` gives it: verdict in every language, figures; {} where it was not asked."""
+    if not (folder.results / GUARD).exists():
+        return {}
+    from studio.scores import guard, summary
+    from studio.scores.report import verdict
+    from studio.texts import LANGUAGES
+
+    found = guard.load(folder.results)
+    if found is None:
+        return {}
+    told = verdict.sentences(found, summary.load(folder.results))
+    return {"guard": {"verdict": {lang: [one(lang) for one in told] for lang in LANGUAGES}, **found.plain()}}

@@ -93,6 +93,10 @@ def _work(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> No
         plugin("methods", spec.stage).train(job)
     finally:
         ranks.part()
+    if spec.guard and ranks.first:
+        from studio.engine.evaluate import guarding
+
+        guarding.after_training(job)
 
 
 def _prepare_process(spec: object) -> None:

@@ -54,6 +54,7 @@ class Glimpse:
     version: int
     catching_up: bool
     saved: int = 0
+    results: Path | None = None
 
 
 class Monitor:
@@ -98,7 +99,8 @@ class Monitor:
             learning_rate=series.curve("learning_rate"), grad_norm=series.curve("grad_norm"),
             log_tail=self._console.tail, failure=failure, outcome=outcome, best_step=best[0], best_eval_loss=best[1],
             done=_whole(progress.get("done")), of=_whole(progress.get("of")), tokens=_whole(last.get("tokens")),
-            version=self._version, catching_up=catching_up, saved=saved)
+            version=self._version, catching_up=catching_up, saved=saved,
+            results=folder.results)
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         """A small JSON file, read again only when it was replaced."""

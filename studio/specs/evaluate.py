@@ -53,7 +53,7 @@ def _groups() -> tuple[type[Group], ...]:
             "max_new_tokens", "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty",
             "frequency_penalty", "num_beams"), max_new_tokens=512, temperature=0.0),
         borrowed("training", TrainingArguments, ("seed",)),
-        borrowed("saving", SavingArguments, ("output_dir",)),
+        borrowed("saving", SavingArguments, ("output_dir", "guard")),
         borrowed("hardware", HardwareArguments, ("devices", "cpu_threads")),
         *(group for group in own if group is not None),
     )

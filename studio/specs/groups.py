@@ -105,6 +105,7 @@ class SavingArguments(Group):
     load_best_model_at_end: bool | None = arg(None)
     early_stopping_patience: int | None = arg(None, ge=1, aliases=("early_stopping_steps",))
     early_stopping_threshold: float = arg(0.0, ge=0)
+    guard: bool = arg(False)
 
 
 class HardwareArguments(Group):

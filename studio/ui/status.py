@@ -12,6 +12,7 @@ from studio.texts.errors import of_error
 from studio.ui import amounts
 from studio.ui.markup import Html, join, tag
 
+GUARD = "guard.json"  # in the results of a run
 _TITLE = 160  # characters; the style cuts what is wider than the page
 
 
@@ -85,7 +86,19 @@ def phase(glimpse: Any, lang: str) -> str:
 def sentence(glimpse: Any, lang: str) -> Html:
     """What happened and what next, in a sentence; the room for it is always there."""
     kind = "problem" if glimpse.state in (State.FAILED, State.LOST) else ""
-    return tag("p", what_happened(glimpse, lang), class_=f"happened {kind}".strip(), role="status")
+    return tag("p", " ".join(filter(None, [what_happened(glimpse, lang), forgotten(glimpse, lang)])),
+               class_=f"happened {kind}".strip(), role="status")
+
+
+def forgotten(glimpse: Any, lang: str) -> str:
+    """What the forgetting guard says of a run that has finished; nothing where it was not asked."""
+    results = getattr(glimpse, "results", None)
+    if glimpse.state is not State.FINISHED or results is None or not (results / GUARD).exists():
+        return ""
+    from studio.scores.report import verdict
+
+    found = verdict.view(results, lang)
+    return " ".join(found.sentences) if found is not None else ""
 
 
 def what_happened(glimpse: Any, lang: str) -> str:

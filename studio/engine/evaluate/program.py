@@ -10,8 +10,7 @@ import json
 import time
 from typing import Any
 
-from studio.chats.lanes import Lane
-from studio.engine.evaluate import answering, elsewhere, finishing
+from studio.engine.evaluate import finishing, guarding
 from studio.engine.evaluate.ledger import Ledger
 from studio.engine.job import Job
 from studio.errors import InputError, StopAsked, StudioError
@@ -37,11 +36,9 @@ def evaluate(job: Job) -> None:
     names = [one.name for one in everybody]
     with Ledger(job.folder.results, names, len(found.rows), recorder) as ledger:
         recorder.phase("answering", step=ledger.done, total=ledger.total)
-        for group in models.groups(everybody):
-            if isinstance(group[0], Lane):
-                answering.ask(job, [one for one in group if isinstance(one, Lane)], found, ledger)
-            else:
-                elsewhere.ask(job, group[0], found, ledger)
+        guarding.put_to(job, everybody, found, ledger)
+    if spec.guard:
+        guarding.ask(job, everybody)
     finishing.finish(job, names, metrics, leaked)
     recorder.phase("finished", step=ledger.total, total=ledger.total)
 

@@ -11,8 +11,11 @@ from typing import Any
 from studio.args import document
 from studio.errors import StudioError
 from studio.runs.files import RunFolder
+from studio.scores import guard
+from studio.scores.guard import Guard
 from studio.scores.leaks import Leaks
 from studio.specs.frozen import without_header
+from studio.specs.works import EVALUATE
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class About:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     made: float = field(default_factory=time.time)
     leaks: Leaks | None = None
+    guard: Guard | None = None
 
     @property
     def day(self) -> str:
@@ -39,12 +43,12 @@ def of_run(path: Path, leaks: Leaks | None = None) -> About:
     try:
         spec = document.read(folder.spec)
     except StudioError:
-        return About(folder.name, leaks=leaks)
+        return About(folder.name, leaks=leaks, guard=guard.load(folder.results))
     packages = spec.get("packages")
     versions = {"fine-tuning-studio": str(spec.get("studio_version", "")),
                 **(packages if isinstance(packages, dict) else {})}
     prints = spec.get("fingerprints")
-    return About(folder.name, without_header(spec),
-                 (f"python launch.py evaluate saves/{folder.name}/spec.yaml",),
+    own = f"saves/{folder.name}/spec.yaml" if spec.get("stage") == EVALUATE else f"{folder.name} guard=true"
+    return About(folder.name, without_header(spec), (f"python launch.py evaluate {own}",),
                  {str(name): str(value) for name, value in versions.items()},
-                 prints if isinstance(prints, dict) else {}, leaks=leaks)
+                 prints if isinstance(prints, dict) else {}, leaks=leaks, guard=guard.load(folder.results))

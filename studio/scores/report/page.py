@@ -10,7 +10,7 @@ from studio.args import document
 from studio.scores import compare, words
 from studio.scores.browse import Predictions, Shown
 from studio.scores.predictions import LENGTH, Prediction
-from studio.scores.report import dots, prose, samples, wording
+from studio.scores.report import dots, general, prose, samples, wording
 from studio.scores.report.about import About
 from studio.scores.report.wording import Speech, said
 from studio.scores.summary import Summary, shown
@@ -28,7 +28,7 @@ def html(summary: Summary, predictions: Predictions, about: About, lang: str = "
     """The whole report; `lang` is the language it opens in."""
     switches = [tag("input", type="radio", name="lang", id=f"to-{one}", class_="to", checked=one == lang,
                     aria_label=NAMES[one]).removesuffix("</input>") for one in LANGUAGES]
-    page = tag("div", _header(summary, about), _scores(summary), _pairs(summary), _buckets(summary),
+    page = tag("div", _header(summary, about), _scores(summary), _pairs(summary), _general(about), _buckets(summary),
                _notes(summary, about), _samples(summary, predictions), _settings(about), _again(about),
                tag("footer", tag("p", both(said("made_by")), class_="quiet")), class_="page")
     head = tag("head", Html('<meta charset="utf-8">'),
@@ -48,7 +48,7 @@ def _header(summary: Summary, about: About) -> Html:
     labels = (tag("label", NAMES[lang], for_=f"to-{lang}") for lang in LANGUAGES)
     made = tag("p", both(said("made", rows=f"{summary.rows:,}".replace(",", "\u202f"), made=about.day)), class_="quiet")
     title = tag("div", tag("p", both(said("kind")), class_="quiet"), tag("h1", about.title), made)
-    found = [tag("p", both(one)) for one in wording.headline(summary)]
+    found = [tag("p", both(one)) for one in (*wording.headline(summary), *general.headline(about.guard, summary))]
     return join(tag("header", title, tag("div", *labels, class_="langs")),
                 tag("div", *found, class_="headline") if found else None)
 
@@ -122,6 +122,16 @@ def _pair(pair: Mapping[str, Any]) -> Html:
                tag("td", wording.chance(wording.p_of(pair)).removeprefix("=\u00a0"), class_="n"),
                tag("td", both(lambda lang: say(lang, f"scores.test.{pair['test']}"))),
                tag("td", both(wording.verdict(pair)), class_=look))
+
+
+def _general(about: About) -> Html | None:
+    """The forgetting guard, area by area."""
+    if about.guard is None:
+        return None
+    rows = (tag("tr", *(tag("td", both(cell), class_="n" if place > 1 else "") for place, cell in enumerate(cells)))
+            for cells in general.rows(about.guard))
+    return _card("guard", tag("p", both(said("guard.explained")), class_="quiet"),
+                 _table(map(both, general.heads()), rows))
 
 
 # Rows.

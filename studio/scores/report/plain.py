@@ -10,7 +10,7 @@ from typing import Any
 
 from studio.scores import compare
 from studio.scores.browse import Predictions, Shown
-from studio.scores.report import samples, wording
+from studio.scores.report import general, samples, wording
 from studio.scores.report.about import About
 from studio.scores.report.wording import said
 from studio.scores.summary import Summary, ranged, shown
@@ -45,7 +45,7 @@ def _lines(summary: Summary, predictions: Predictions, about: About, lang: str) 
     yield f"# {_inline(about.title)}"
     yield ""
     yield said("made", rows=summary.rows, made=about.day)(lang)
-    for one in wording.headline(summary):
+    for one in (*wording.headline(summary), *general.headline(about.guard, summary)):
         yield f"\n**{_inline(one(lang))}**"
     yield from _section("scores", lang)
     yield from _rows([said(f"scores.{name}")(lang) for name in ("model", "score", "interval", "rows", "how")],
@@ -54,6 +54,10 @@ def _lines(summary: Summary, predictions: Predictions, about: About, lang: str) 
         yield from _section("pairs", lang)
         yield from _rows([said(f"pairs.{name}")(lang) for name in ("metric", "pair", "difference", "p", "verdict")],
                          _pairs(summary, lang), lang)
+    if about.guard is not None:
+        yield from _section("guard", lang)
+        yield from _rows([one(lang) for one in general.heads()],
+                         ([cell(lang) for cell in cells] for cells in general.rows(about.guard)), lang)
     notes = [_inline(one(lang)) for one in wording.notes(summary, about)]
     if notes:
         yield from _section("notes", lang)
