@@ -10,7 +10,8 @@ import json
 import time
 from typing import Any
 
-from studio.engine.evaluate import finishing, guarding
+from studio.chats.lanes import Lane
+from studio.engine.evaluate import finishing, guarding, likelihood
 from studio.engine.evaluate.ledger import Ledger
 from studio.engine.job import Job
 from studio.errors import InputError, StopAsked, StudioError
@@ -18,6 +19,7 @@ from studio.records import read_json, write_json
 from studio.scores import asked, leaks, models, scoring
 from studio.scores.asked import Questions
 from studio.scores.leaks import Leaks
+from studio.specs.evaluate import GENERATION
 
 ASKED = "asked.json"
 
@@ -36,15 +38,22 @@ def evaluate(job: Job) -> None:
     names = [one.name for one in everybody]
     with Ledger(job.folder.results, names, len(found.rows), recorder) as ledger:
         recorder.phase("answering", step=ledger.done, total=ledger.total)
-        guarding.put_to(job, everybody, found, ledger)
+        if spec.task == GENERATION:
+            guarding.put_to(job, everybody, found, ledger)
+        else:
+            for group in models.groups(everybody):
+                lanes = [one for one in group if isinstance(one, Lane)]
+                likelihood.weigh(job, lanes, found, metrics, ledger)
     if spec.guard:
         guarding.ask(job, everybody)
-    finishing.finish(job, names, metrics, leaked)
+    finishing.finish(job, names, metrics, leaked, scored=spec.task != GENERATION)
     recorder.phase("finished", step=ledger.total, total=ledger.total)
 
 
 def _metrics(spec: Any, found: Questions) -> tuple[str, ...]:
     """The metrics of the spec, else those that fit the rows; raises InputError metric_needs for one that does not."""
+    if spec.task != GENERATION:
+        return likelihood.metrics(spec, found)
     names = tuple(spec.metrics) or scoring.suggested(
         [one.reference for one in found.rows], bool(asked.CHOICES in found.brings))
     there = (*found.brings, *(("schema",) if spec.json_valid_schema else ()))
