@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.cli.terminal.answers import Listener, body
 from studio.cli.terminal.dialogue import Answer
 from studio.cli.voice import Voice, size
 from studio.errors import InputError
 from studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from studio.chats.lanes import Lane
 
 
 class Own:
@@ -24,6 +27,7 @@ class Own:
         self.sampling = dict(sampling)
         self.loading = dict(loading)
         self.engine = Engine(workspace, voice.lang, **self.loading)
+        self.loaded: list[Lane] = []
 
     def __enter__(self) -> Own:
         return self
@@ -38,20 +42,22 @@ class Own:
         return [one.name for one in offered(self.workspace)]
 
     def ready(self, lane: str) -> str:
-        """Load a lane and say beforehand what it takes."""
+        """Load a lane and say beforehand what it takes beside those that are loaded."""
         from studio.chats import client
-        from studio.chats.lanes import estimate
         from studio.chats.lanes import lane as lane_of
+        from studio.cli.models import needed
 
-        cost = estimate(lane_of(lane, self.workspace), self.loading.get("quantization_bit"),
-                        self.loading.get("compute_type", "auto"))
-        free = cost.available_bytes
+        found = lane_of(lane, self.workspace)
+        added, free = needed([*self.loaded, found], self.loading.get("quantization_bit"),
+                             self.loading.get("compute_type", "auto"))
+        need = added[found.name]
         if free is None:
-            self.voice.aside(self.voice.say("chat.loading_unknown", lane=lane, need=size(cost.bytes)))
+            self.voice.aside(self.voice.say("chat.loading_unknown", lane=lane, need=size(need)))
         else:
-            key = "chat.loading" if cost.fits else "chat.loading_short"
-            self.voice.aside(self.voice.say(key, lane=lane, need=size(cost.bytes), free=size(free)))
+            key = "chat.loading" if need <= free else "chat.loading_short"
+            self.voice.aside(self.voice.say(key, lane=lane, need=size(need), free=size(free)))
         client.load(self.engine.address(), lane)
+        self.loaded.append(found)
         return lane
 
     def answer(self, lane: str, messages: Sequence[dict[str, str]], seed_shift: int,
