@@ -13,8 +13,10 @@ from studio.ui.tabs.data import controls
 from studio.ui.tabs.evaluate.visit import Visit
 
 # Where the form asks in its own way.
+EXAM = ("eval_split", "n_shot")
 OWN = frozenset({"stage", "eval_models", "eval_run", "dataset", "dataset_dir", "max_samples", "metrics",
-                 "model_name_or_path", "adapter_name_or_path", "custom_hash"})
+                 "model_name_or_path", "adapter_name_or_path", "custom_hash", "task", "guard", "n_shot", "eval_split"})
+_ASKED = ("guard", *EXAM)
 ANSWERING = ("sampling", "training")
 MACHINE = ("loading", "evaluation", "hardware", "saving")
 
@@ -51,7 +53,7 @@ def _box(visit: Visit, a: Argument, held: str, wrong: str | None) -> Html:
 def read(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What was typed into plain fields, by argument; what is as declared is left out."""
     return {name: value for name, value in fields.items()
-            if name in ARGUMENTS and name not in OWN and str(value).strip() != str(_shown(name))}
+            if name in ARGUMENTS and (name not in OWN or name in _ASKED) and str(value).strip() != str(_shown(name))}
 
 
 def changed(typed: Mapping[str, Any]) -> list[str]:

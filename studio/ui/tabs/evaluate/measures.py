@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.errors import StudioError
 from studio.plugins import kinds, metrics, plugin
-from studio.specs.evaluate import ARGUMENTS
+from studio.specs.evaluate import ARGUMENTS, CHOICES, GENERATION
 from studio.texts.errors import of_error
 from studio.ui.markup import Html, tag
 from studio.ui.tabs.data import controls
@@ -16,14 +16,15 @@ from studio.ui.tabs.evaluate.place import Place
 from studio.ui.tabs.evaluate.visit import Visit
 
 _CUSTOM = "custom"
+_OPTIONS = "choice"  # how the names of metrics over options begin
 
 
-def draw(visit: Visit, typed: Mapping[str, Any], wrong: Mapping[str, str]) -> Html:
+def draw(visit: Visit, task: str, typed: Mapping[str, Any], wrong: Mapping[str, str]) -> Html:
     """The metrics to be ticked; none ticked are those that fit the rows."""
-    mine = chosen(visit)
+    mine = chosen(visit, task)
     said = controls.joined(visit.lang, [metrics.label(visit.lang, name) for name in mine])
     words = visit.say("metrics.chosen", names=said) if mine else visit.say("metrics.fitting")
-    ticks = [_tick(visit, name, name in mine) for name in offered(visit)]
+    ticks = [_tick(visit, name, name in mine) for name in offered(visit, task)]
     own = [_custom(visit, typed) if name == "custom_function" else fields.draw(visit, name, typed, wrong)
            for name in _arguments(mine)]
     beside = controls.problem(wrong["metrics"]) if "metrics" in wrong else None
@@ -32,16 +33,25 @@ def draw(visit: Visit, typed: Mapping[str, Any], wrong: Mapping[str, str]) -> Ht
     return tag("div", controls.fold(words, inside, key="metrics"), beside, data_key="measures")
 
 
-def chosen(visit: Visit) -> list[str]:
-    """The metrics that somebody chose."""
-    return list(visit.place.of("setup").get("metrics") or [])
+def chosen(visit: Visit, task: str) -> list[str]:
+    """The metrics that somebody chose and that the task can have."""
+    held = visit.place.of("setup").get("metrics") or ()
+    return [name for name in offered(visit, task) if name in held]
 
 
-def offered(visit: Visit) -> list[str]:
-    """Every metric of written answers in its order; a user's own only where there is a file of one."""
+def offered(visit: Visit, task: str) -> list[str]:
+    """The metrics of a task in their order; a user's own only where there is a file of one."""
     has_own = bool(plugin("metrics", _CUSTOM).offered(visit.workspace))
-    return [name for name in sorted(kinds("metrics"), key=lambda name: int(plugin("metrics", name).ORDER))
-            if (name != _CUSTOM or has_own) and "likelihood" not in plugin("metrics", name).NEEDS]
+    ordered = sorted(kinds("metrics"), key=lambda name: int(plugin("metrics", name).ORDER))
+    return [name for name in ordered if (name != _CUSTOM or has_own) and _fits(name, task)]
+
+
+def _fits(name: str, task: str) -> bool:
+    """Whether a metric is one of written answers, of likelihood, or of options."""
+    is_measured, is_of_options = "likelihood" in plugin("metrics", name).NEEDS, name.startswith(_OPTIONS)
+    if task == GENERATION:
+        return not is_measured
+    return is_of_options if task == CHOICES else is_measured and not is_of_options
 
 
 def _tick(visit: Visit, name: str, on: bool) -> Html:
@@ -86,5 +96,5 @@ def tick(visit: Visit, said: Mapping[str, Any]) -> Place:
     if said.get("hash"):
         return visit.place.keep("setup", read=str(said["hash"]) if on else None)
     name = str(said.get("metric", ""))
-    mine = [one for one in chosen(visit) if one != name] + ([name] if on else [])
-    return visit.place.keep("setup", metrics=[one for one in offered(visit) if one in mine], wrong={})
+    mine = [one for one in visit.place.of("setup").get("metrics") or () if one != name]
+    return visit.place.keep("setup", metrics=[*mine, *([name] if on else [])], wrong={})

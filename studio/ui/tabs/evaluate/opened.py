@@ -14,9 +14,11 @@ from studio.texts import has, say
 from studio.ui import amounts, status
 from studio.ui.markup import Html, tag
 from studio.ui.tabs.data import controls
-from studio.ui.tabs.evaluate import rows, scores
+from studio.ui.tabs.evaluate import rows, scores, shelf
 from studio.ui.tabs.evaluate.place import Place
 from studio.ui.tabs.evaluate.visit import Visit
+
+_ENOUGH = 20  # answers, before it is said how long the others will take
 
 
 def draw(visit: Visit) -> Html:
@@ -37,7 +39,7 @@ def _head(visit: Visit) -> Html:
     assert glimpse is not None and line is not None
     back = controls.button(visit.say("opened.back"), "open", to="", kind="link back")
     title = visit.say("shelf.against").join(visit.models) or line.name
-    about = [tag("span", amounts.moment(line.created))]
+    about = [tag("span", amounts.moment(line.created)), tag("span", shelf.asked(visit, line.name))]
     if visit.summary is not None:
         about.append(tag("span", visit.say("opened.rows", rows=amounts.count(visit.summary.rows))))
     way = tag("a", line.name, href=f"?{urlencode({'tab': 'runs', 'run': line.name})}", data_run=line.name, data_go=True,
@@ -85,7 +87,7 @@ def _progress(visit: Visit, glimpse: Any) -> Html:
     words = say(visit.lang, key) if has(visit.lang, key) else ""
     if glimpse.state is State.STOPPING:
         words = visit.say("opened.stopping")
-    elif glimpse.phase == "answering" and glimpse.eta_seconds:
+    elif glimpse.phase == "answering" and glimpse.eta_seconds and glimpse.step >= _ENOUGH:
         words = visit.say("opened.left", phase=words, left=amounts.duration(glimpse.eta_seconds))
     done, total = (glimpse.step, glimpse.total) if glimpse.phase == "answering" else (glimpse.done, glimpse.of)
     again = "opened.stop_now" if glimpse.state is State.STOPPING else "opened.stop"

@@ -8,19 +8,27 @@ from typing import Any
 from studio.chats import lanes
 from studio.data.catalogue import Catalogue
 from studio.errors import StudioError
+from studio.scores import subjects
 from studio.specs.schedule import held_out
 from studio.specs.train import ARGUMENTS
 from studio.ui.counting import Counting
 from studio.ui.tabs.evaluate.visit import Visit
 
-_RUN, _SET = "run:", "set:"
+_RUN, _SET, _EXAM = "run:", "set:", "exam:"
 
 
 def offered(visit: Visit, run: str) -> list[tuple[str, str]]:
     """(value, words): what the runs held out, that of `run` first, then every dataset."""
     runs = dict.fromkeys([run, *(one.run for one in visit.offered)])
     held = [(f"{_RUN}{one}", visit.say("setup.held_out", run=one)) for one in runs if one and _holds_out(visit, one)]
-    return [*held, *((f"{_SET}{name}", words) for words, name in visit.desk.datasets(visit.lang))]
+    sets = [(f"{_SET}{name}", words) for words, name in visit.desk.datasets(visit.lang)]
+    exams = [(f"{_EXAM}{one}", visit.say("setup.exam", name=one.stem)) for one in subjects.exams(visit.workspace)]
+    return [*held, *exams, *sets]
+
+
+def is_exam(visit: Visit, run: str) -> bool:
+    """Whether an exam was chosen, a folder or an archive of questions with options by subject."""
+    return chosen(visit, offered(visit, run)).startswith(_EXAM)
 
 
 def chosen(visit: Visit, there: Sequence[tuple[str, str]]) -> str:
@@ -34,12 +42,15 @@ def draft(visit: Visit, run: str) -> dict[str, Any]:
     what = chosen(visit, offered(visit, run))
     if what.startswith(_RUN):
         return {"eval_run": what.removeprefix(_RUN)}
-    return {"dataset": [what.removeprefix(_SET)] if what else [], **({"eval_run": run} if run else {})}
+    name = what.removeprefix(_SET).removeprefix(_EXAM)
+    return {"dataset": [name] if what else [], **({"eval_run": run} if run else {})}
 
 
 def count(visit: Visit, run: str) -> int | None:
     """How many rows will be asked; None where nobody has counted them yet."""
     what, most = chosen(visit, offered(visit, run)), str(visit.place.of("setup").get("most", ""))
+    if what.startswith(_EXAM):
+        return None
     try:
         found = _held(visit, what.removeprefix(_RUN)) if what.startswith(_RUN) else \
             _rows(visit, [what.removeprefix(_SET)])

@@ -16,7 +16,7 @@ from studio.scores.report import wording
 from studio.scores.summary import written
 from studio.specs import frozen
 from studio.texts.errors import of_error
-from studio.ui import amounts
+from studio.ui import amounts, prose
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.data import controls, seen
 from studio.ui.tabs.data.place import Place as DataPlace
@@ -40,7 +40,7 @@ def draw(visit: Visit, view: View, one: Shown) -> Html:
     talk = controls.button(visit.say("row.chat"), "chat", kind="strong", to=one.row, event="submit",
                            title=visit.say("row.chat_tip"))
     return tag("div", *_asked(visit, asked),
-               _text(visit.say("rows.reference"), asked.reference, visit.say("rows.empty")),
+               _text(visit, visit.say("rows.reference"), asked.reference, visit.say("rows.empty")),
                tag("div", *(_answer(visit, name, answer, one.row) for name, answer in found.items()), class_="columns"),
                _change(visit, view, one), _tokens(visit, found, one.row), controls.row(talk, where, class_="apart"),
                class_="one-row")
@@ -50,14 +50,15 @@ def _asked(visit: Visit, asked: Prediction) -> list[Html]:
     """Everything that stood before the answer."""
     turns = [turn for turn in asked.prompt if str(turn.get("content", "")).strip()]
     if len(turns) == 1:
-        return [_text(visit.say("rows.question"), str(turns[0].get("content", "")), "")]
+        return [_text(visit, visit.say("rows.question"), str(turns[0].get("content", "")), "")]
     names = [(str(turn.get("role", "")), str(turn.get("content", ""))) for turn in turns]
-    return [_text(visit.say(f"row.{role}") if role in _ROLES else role, text, "") for role, text in names]
+    return [_text(visit, visit.say(f"row.{role}") if role in _ROLES else role, text, "") for role, text in names]
 
 
-def _text(name: Any, text: str, empty: str, *more: Any) -> Html:
+def _text(visit: Visit, name: Any, text: str, empty: str, *more: Any) -> Html:
     shown = text if len(text) <= _MOST else f"{text[:_MOST]} …"
-    inside = tag("p", shown, class_="as-said") if shown.strip() else tag("p", empty, class_="quiet")
+    inside = tag("div", *prose.blocks(shown, visit.lang), class_="as-said words") if shown.strip() \
+        else tag("p", empty, class_="quiet")
     return tag("div", tag("h4", name), inside, *more, class_="said")
 
 
@@ -74,7 +75,7 @@ def _answer(visit: Visit, name: str, one: Prediction | None, row: int) -> Html:
     lens = controls.button(visit.say("row.lens"), "tokens", kind="link", model=name, row=row,
                            title=visit.say("row.lens_tip"), pressed=str(_lens(visit) == name).lower()) \
         if not models.is_address(name) else None
-    return _text(title, one.answer, visit.say("rows.empty"), thinking,
+    return _text(visit, title, one.answer, visit.say("rows.empty"), thinking,
                  tag("p", " · ".join(filter(None, facts)), " ", lens, class_="quiet"),
                  tag("details", tag("summary", visit.say("row.scores")), tag("p", " · ".join(scored), class_="quiet"),
                      data_key=f"scores-{name}") if scored else None)

@@ -121,7 +121,9 @@ def _orders(visit: Visit) -> list[str]:
     return ["row", *(way + one for one in found for way in ("", "-"))]
 
 
-def _pager(visit: Visit, total: int, at: int, where: str) -> Html:
+def _pager(visit: Visit, total: int, at: int, where: str) -> Html | None:
+    if total <= PAGE_ROWS:
+        return None
     end = max(0, (total - 1) // PAGE_ROWS)
     steps = (("first", "«", 0, at == 0), ("before", "‹", at - 1, at == 0), ("after", "›", at + 1, at >= end),
              ("last", "»", end, at >= end))
@@ -150,7 +152,8 @@ def _table(visit: Visit, view: View, page: Page) -> Html:
 
 def _row(visit: Visit, view: View, one: Shown, right: float | None) -> list[Html]:
     is_open = str(visit.place.of("rows").get("open", "")) == str(one.row)
-    given = next((answer for answer in one.answers.values() if answer is not None), None)
+    found = (one.answers.get(name) or visit.predictions.prediction(name, one.row) for name in visit.models)
+    given = next((answer for answer in found if answer is not None), None)
     question = controls.button(_short(given.question if given else ""), "row", to=one.row, kind="link question-of",
                                title=visit.say("rows.close" if is_open else "rows.open"),
                                expanded="true" if is_open else "false")
@@ -161,11 +164,11 @@ def _row(visit: Visit, view: View, one: Shown, right: float | None) -> list[Html
              tag("td", _short(given.reference if given else ""), data_label=visit.say("rows.reference"))]
     cells += [tag("td", _answer(visit, answer, view.metric, right), data_label=name)
               for name, answer in one.answers.items()]
-    found = [tag("tr", *cells, class_=f"answer-row {'open' if is_open else ''}".strip(), data_key=f"row-{one.row}")]
+    lines = [tag("tr", *cells, class_=f"answer-row {'open' if is_open else ''}".strip(), data_key=f"row-{one.row}")]
     if is_open:
-        found.append(tag("tr", tag("td", opened.draw(visit, view, one), colspan=len(cells)), class_="row-opened",
+        lines.append(tag("tr", tag("td", opened.draw(visit, view, one), colspan=len(cells)), class_="row-opened",
                          data_key=f"opened-{one.row}"))
-    return found
+    return lines
 
 
 def _answer(visit: Visit, one: Prediction | None, metric: str, right: float | None) -> Html:

@@ -11,9 +11,10 @@ from studio.errors import InputError, SpecError
 from studio.runs.store import RunStore
 from studio.scores import models as asked
 from studio.scores.admission import admit, fingerprints
-from studio.specs.evaluate import STAGE
+from studio.specs.evaluate import CHOICES, GENERATION, STAGE, TASKS
+from studio.texts import say
 from studio.texts.errors import of_problem
-from studio.ui import amounts
+from studio.ui import amounts, widgets
 from studio.ui.markup import Html, tag
 from studio.ui.tabs.data import controls
 from studio.ui.tabs.evaluate import fields, measures, questions
@@ -22,7 +23,7 @@ from studio.ui.tabs.evaluate.visit import Visit
 from studio.workspace import STARTER
 
 _OTHER, _MOST = "?", 8
-_SHOWN = ("eval_models", "dataset", "max_samples", "metrics")
+_SHOWN = ("eval_models", "dataset", "max_samples", "metrics", "task", "guard", *fields.EXAM)
 
 
 def draw(visit: Visit) -> Html:
@@ -33,8 +34,8 @@ def draw(visit: Visit) -> Html:
     begin = controls.form("begin", *rest, controls.submit(visit.say("setup.begin"), kind="primary wide", key="begin"),
                           once=_begun(visit), key="begin-form")
     return tag("section", tag("h2", visit.say("setup.title")), _models(visit, wrong), _questions(visit, wrong),
-               measures.draw(visit, _typed(visit), wrong), _settings(visit, wrong), _forecast(visit), begin,
-               class_="setup", data_key="setup")
+               measures.draw(visit, task_of(visit), _typed(visit), wrong), _guard(visit), _settings(visit, wrong),
+               _forecast(visit), begin, class_="setup", data_key="setup")
 
 
 # ---- who is asked
@@ -63,7 +64,8 @@ def _models(visit: Visit, wrong: Mapping[str, str]) -> Html:
         more = _adding(visit)
     elif len(names) < _MOST:
         offered = [("", visit.say("setup.add")), *_choices(visit, "")]
-        more = controls.choose("more", offered, "", name_for=visit.say("setup.add"), change="model", place=len(names))
+        more = controls.choose("more", offered, "", name_for=visit.say("setup.add"), change="model", place=len(names),
+                               key=f"more-{len(names)}")
     said = controls.problem(wrong["eval_models"]) if "eval_models" in wrong else None
     return tag("div", tag("h3", visit.say("setup.models")), *lines, more, said, class_="asked-ones", data_key="models")
 
@@ -111,8 +113,27 @@ def _questions(visit: Visit, wrong: Mapping[str, str]) -> Html:
     rows = controls.labelled(visit.say("setup.rows"), controls.field(
         "max_samples", visit.place.of("setup").get("most", ""), hint=visit.say("setup.all_rows"), change="settle",
         inputmode="numeric"))
-    said = [controls.problem(wrong[name]) for name in ("dataset", "max_samples") if name in wrong]
-    return tag("div", tag("div", choose, rows, class_="what-is-asked"), *said, data_form=True, data_key="questions")
+    said = [controls.problem(wrong[name]) for name in ("dataset", "max_samples", "task") if name in wrong]
+    offered_tasks = [(one, say(visit.lang, f"choices.task.{one}")) for one in TASKS]
+    task = controls.labelled(widgets.label("task")(visit.lang), controls.choose(
+        "task", offered_tasks, task_of(visit), change="settle"))
+    exam = tag("div", *(fields.draw(visit, name, _typed(visit), wrong) for name in fields.EXAM), class_="fields-of") \
+        if questions.is_exam(visit, run_of(visit)) else None
+    return tag("div", tag("div", choose, rows, class_="what-is-asked"), task, exam, *said, class_="of-questions",
+               data_form=True, data_key="questions")
+
+
+def task_of(visit: Visit) -> str:
+    """What is measured: chosen, else written answers, and of an exam which option is likeliest."""
+    held = str(visit.place.of("setup").get("task") or "")
+    return held if held in TASKS else CHOICES if questions.is_exam(visit, run_of(visit)) else GENERATION
+
+
+def _guard(visit: Visit) -> Html:
+    """Whether everyday questions are asked too, so that what was forgotten is seen."""
+    on = _typed(visit).get("guard") in (True, "true")
+    box = controls.tick("guard", visit.say("setup.guard"), on, change="settle")
+    return tag("div", box, data_form=True, title=widgets.tip("guard")(visit.lang), data_key="guard")
 
 
 def _settings(visit: Visit, wrong: Mapping[str, str]) -> Html:
@@ -183,16 +204,23 @@ def settle(visit: Visit, said: Mapping[str, Any]) -> Place:
     sent = dict(said.get("fields") or {})
     kept: dict[str, Any] = {}
     if "ask" in sent:
-        kept |= {"ask": str(sent.pop("ask")), "most": str(sent.pop("max_samples", "")).strip()}
+        ask, task = str(sent.pop("ask")), str(sent.pop("task", ""))
+        kept |= {"ask": ask, "most": str(sent.pop("max_samples", "")).strip(), "task": _task_for(visit, ask, task)}
     typed = {name: value for name, value in _typed(visit).items() if name not in sent}
     return visit.place.keep("setup", typed={**typed, **fields.read(sent)}, **kept)
 
 
+def _task_for(visit: Visit, ask: str, task: str) -> str:
+    """The task that was chosen; other questions bring their own again."""
+    return task if ask == questions.chosen(visit, questions.offered(visit, run_of(visit))) else ""
+
+
 def draft(visit: Visit) -> dict[str, Any]:
     """What has been chosen, as a spec's draft."""
-    run, most = run_of(visit), str(visit.place.of("setup").get("most", ""))
-    found = {"stage": STAGE, "eval_models": chosen(visit), "metrics": measures.chosen(visit),
-             **questions.draft(visit, run), **fields.draft(_typed(visit)), **measures.confirmed(visit, _typed(visit))}
+    run, task, typed = run_of(visit), task_of(visit), _typed(visit)
+    most = str(visit.place.of("setup").get("most", ""))
+    found = {"stage": STAGE, "eval_models": chosen(visit), "task": task, "metrics": measures.chosen(visit, task),
+             **questions.draft(visit, run), **fields.draft(typed), **measures.confirmed(visit, typed)}
     return found | ({"max_samples": most} if most else {})
 
 
@@ -201,7 +229,7 @@ def begin(visit: Visit, said: Mapping[str, Any]) -> Place:
     if str(said.get("once", "")) != str(_begun(visit)):  # the same press once more, by a nervous hand
         return visit.place
     try:
-        spec = admit(draft(visit), visit.workspace)
+        spec = admit(draft(visit), visit.workspace, paths=True)  # the only paths are exams of the data folder
     except SpecError as error:
         wrong: dict[str, str] = {}
         for problem in error.problems:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from studio.chats import lanes
@@ -27,11 +28,20 @@ def draw(visit: Visit) -> Html:
                data_key="shelf")
 
 
+def asked(visit: Visit, name: str) -> str:
+    """What was asked in an evaluation: datasets, exams, or the rows that a run held out."""
+    about = lanes.said(visit.workspace, name)
+    names = [str(one) for one in about.get("dataset") or []]
+    if not names:
+        return visit.say("setup.held_out", run=about.get("eval_run") or "–")
+    return controls.joined(visit.lang, [visit.say("setup.exam", name=Path(one).stem) if "/" in one else one
+                                        for one in names])
+
+
 def _line(visit: Visit, one: RunSummary) -> Html:
     about = lanes.said(visit.workspace, one.name)
     who = visit.say("shelf.against").join(str(name) for name in about.get("eval_models") or []) or one.name
-    what = controls.joined(visit.lang, [str(name) for name in about.get("dataset") or []]) \
-        or visit.say("setup.held_out", run=about.get("eval_run") or "–")
+    what = asked(visit, one.name)
     state = status.dot(one.state, visit.lang) if str(one.state.value) != "finished" else None
     return tag("button", tag("span", who, class_="name"),
                tag("small", join(amounts.moment(one.created), " · ", what), class_="quiet"), state, type="button",
