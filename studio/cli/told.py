@@ -26,7 +26,7 @@ def is_evaluation(folder: RunFolder) -> bool:
 def scores(folder: RunFolder, voice: Voice) -> list[str]:
     """The scores of a run's results, and a sentence on the difference; nothing while there are none."""
     from studio.scores import compare, summary
-    from studio.scores.report import wording
+    from studio.scores.report import bench, wording
 
     found = summary.load(folder.results)
     if found is None:
@@ -40,7 +40,8 @@ def scores(folder: RunFolder, voice: Voice) -> list[str]:
             rows.append((model, wording.label(metric)(voice.lang), wording.unit(metric, value),
                          summary.ranged(low, high), str(one.n)))
     return [*(f"  {line}" for line in table(rows, right=(2, 3, 4))), "",
-            *(one(voice.lang) for one in wording.headline(found)), *guarded(folder, voice)]
+            *(one(voice.lang) for one in wording.headline(found)),
+            *(one(voice.lang) for one in bench.told(folder.results)), *guarded(folder, voice)]
 
 
 def guarded(folder: RunFolder, voice: Voice) -> list[str]:
@@ -73,7 +74,7 @@ def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
 
 def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
     """The outcome as `--json` gives it."""
-    from studio.scores import summary
+    from studio.scores import judge, summary
 
     found = summary.load(folder.results)
     names = ("value", "low", "high", "n", "how")
@@ -81,7 +82,7 @@ def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
                                              for metric, one in by.items()} for model, by in found.scores.items()}
     return {"run": folder.name, "state": str(glimpse.state), "scores": told,
             "predictions": str(folder.results / PREDICTIONS),
-            **guard(folder)}
+            **({"judge": judged} if (judged := judge.load(folder.results)) is not None else {}), **guard(folder)}
 
 
 def guard(folder: RunFolder) -> dict[str, Any]:

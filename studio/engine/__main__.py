@@ -88,7 +88,8 @@ def _work(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> No
     if not works.learns(spec):
         from studio.engine.evaluate import program
 
-        return program.evaluate(job)
+        program.evaluate(job)
+        return
     try:
         plugin("methods", spec.stage).train(job)
     finally:

@@ -8,4 +8,6 @@
     report        report.html, report.md, scores.csv
     kappa         whether two who judge agree
     leaks         evaluation rows that stand in the training set
+    guard         everyday questions before and after: what was forgotten
+    judge, judging, jury   a model that compares or rates answers, itself judged by the user's votes
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import create_model
 
@@ -40,6 +41,18 @@ class EvaluationArguments(Group):
         "max_lanes", "per_device_eval_batch_size", "per_gpu_eval_batch_size", "batch_size"))
 
 
+class JudgeArguments(Group):
+    """A model behind an address that compares or rates the answers."""
+
+    group = "judge"
+
+    judge: Text | None = arg(None)
+    judge_mode: Text = arg("compare", choices=("compare", "rate"))
+    judge_rubric: Text | None = arg(None)
+    judge_rows: int = arg(50, ge=1, le=100_000)
+    judge_price: float | None = arg(None, ge=0)
+
+
 def _groups() -> tuple[type[Group], ...]:
     """The arguments in the order of the form; those of metrics last."""
     own = [getattr(plugin("metrics", name), "Arguments", None) for name in kinds("metrics")]
@@ -54,6 +67,7 @@ def _groups() -> tuple[type[Group], ...]:
             "frequency_penalty", "num_beams"), max_new_tokens=512, temperature=0.0),
         borrowed("training", TrainingArguments, ("seed",)),
         borrowed("saving", SavingArguments, ("output_dir", "guard")),
+        JudgeArguments,
         borrowed("hardware", HardwareArguments, ("devices", "cpu_threads")),
         *(group for group in own if group is not None),
     )
@@ -158,4 +172,13 @@ def _somebody_is_asked(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
     return [Problem("models_twice", "eval_models", {"value": twice})] if twice else []
 
 
-_RULES = (_one_adapter, _somebody_is_asked)
+def _judge_is_an_address(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    """The judge's name is not told when it is wrong: it may hold a password."""
+    if spec.judge is None:
+        return []
+    parts = urlsplit(spec.judge)
+    is_right = parts.scheme in ("http", "https") and parts.hostname and parts.fragment and not parts.username
+    return [] if is_right else [Problem("judge_address", "judge", {})]
+
+
+_RULES = (_one_adapter, _somebody_is_asked, _judge_is_an_address)

@@ -20,6 +20,7 @@ from studio.specs import evaluate
 from studio.specs.rules import has_evaluation
 
 OF = "of.json"
+MOST_ROWS = 200  # of the rows held out: enough to tell what was gained
 
 
 def ask(job: Job, everybody: Sequence[Any]) -> None:
@@ -97,9 +98,6 @@ def after_training(job: Job) -> None:
     finally:
         job.recorder.progress(done=None, of=None)
     job.recorder.phase("finished")
-
-
-MOST_ROWS = 200  # of the rows held out: enough to tell what was gained
 
 
 def _fresh(job: Job) -> None:

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from studio.chats.lanes import Lane
-from studio.engine.evaluate import finishing, guarding, likelihood
+from studio.engine.evaluate import finishing, guarding, judgement, likelihood
 from studio.engine.evaluate.ledger import Ledger
 from studio.engine.job import Job
 from studio.errors import InputError, StopAsked, StudioError
@@ -46,6 +46,8 @@ def evaluate(job: Job) -> None:
                 likelihood.weigh(job, lanes, found, metrics, ledger)
     if spec.guard:
         guarding.ask(job, everybody)
+    if spec.judge and spec.task == GENERATION:
+        judgement.ask(job, names)
     finishing.finish(job, names, metrics, leaked, scored=spec.task != GENERATION)
     recorder.phase("finished", step=ledger.total, total=ledger.total)
 

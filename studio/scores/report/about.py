@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class About:
     made: float = field(default_factory=time.time)
     leaks: Leaks | None = None
     guard: Guard | None = None
+    judged: Sequence[Callable[[str], str]] = ()
 
     @property
     def day(self) -> str:
@@ -44,6 +45,8 @@ def of_run(path: Path, leaks: Leaks | None = None) -> About:
         spec = document.read(folder.spec)
     except StudioError:
         return About(folder.name, leaks=leaks, guard=guard.load(folder.results))
+    from studio.scores.report import bench  # its words know what a report is about: this module
+
     packages = spec.get("packages")
     versions = {"fine-tuning-studio": str(spec.get("studio_version", "")),
                 **(packages if isinstance(packages, dict) else {})}
@@ -51,4 +54,4 @@ def of_run(path: Path, leaks: Leaks | None = None) -> About:
     own = f"saves/{folder.name}/spec.yaml" if spec.get("stage") == EVALUATE else f"{folder.name} guard=true"
     return About(folder.name, without_header(spec), (f"python launch.py evaluate {own}",),
                  {str(name): str(value) for name, value in versions.items()},
-                 prints if isinstance(prints, dict) else {}, leaks=leaks, guard=guard.load(folder.results))
+                 prints if isinstance(prints, dict) else {}, leaks=leaks, guard=guard.load(folder.results), judged=bench.told(folder.results))

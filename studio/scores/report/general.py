@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from studio.scores.guard import GENERAL, Guard
 from studio.scores.report import verdict
-from studio.scores.report.wording import Said, Speech, said
+from studio.scores.report.wording import Speech, headline, said
 from studio.scores.summary import Summary, shown
 
 COLUMNS = ("area", "model", "share", "interval", "rows")
 
 
-def headline(found: Guard | None, task: Summary) -> list[Said]:
-    """The verdict on every model beside the first."""
-    return [] if found is None else verdict.sentences(found, task)
+def sentences(task: Summary, found: Guard | None, judged: Sequence[Speech]) -> list[Speech]:
+    """What a report says first: the scores' verdict, the guard's, the judge's."""
+    kept = [] if found is None else verdict.sentences(found, task)
+    return [*headline(task), *kept, *judged]
 
 
 def heads() -> list[Speech]:

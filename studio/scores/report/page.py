@@ -48,7 +48,7 @@ def _header(summary: Summary, about: About) -> Html:
     labels = (tag("label", NAMES[lang], for_=f"to-{lang}") for lang in LANGUAGES)
     made = tag("p", both(said("made", rows=f"{summary.rows:,}".replace(",", "\u202f"), made=about.day)), class_="quiet")
     title = tag("div", tag("p", both(said("kind")), class_="quiet"), tag("h1", about.title), made)
-    found = [tag("p", both(one)) for one in (*wording.headline(summary), *general.headline(about.guard, summary))]
+    found = [tag("p", both(one)) for one in general.sentences(summary, about.guard, about.judged)]
     return join(tag("header", title, tag("div", *labels, class_="langs")),
                 tag("div", *found, class_="headline") if found else None)
 

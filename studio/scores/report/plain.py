@@ -45,7 +45,7 @@ def _lines(summary: Summary, predictions: Predictions, about: About, lang: str) 
     yield f"# {_inline(about.title)}"
     yield ""
     yield said("made", rows=summary.rows, made=about.day)(lang)
-    for one in (*wording.headline(summary), *general.headline(about.guard, summary)):
+    for one in general.sentences(summary, about.guard, about.judged):
         yield f"\n**{_inline(one(lang))}**"
     yield from _section("scores", lang)
     yield from _rows([said(f"scores.{name}")(lang) for name in ("model", "score", "interval", "rows", "how")],
