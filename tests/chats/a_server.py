@@ -9,6 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+PONDERS_SECONDS = 12
 KEY = "a-key-for-tests"
 
 
@@ -80,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif model == "plain" and "logprobs" in body:
             self._whole(400, {"error": {"message": "logprobs is not supported", "param": "logprobs"}})
         elif model == "ponders":
-            time.sleep(3)
+            time.sleep(PONDERS_SECONDS)
             self._stream(body, model, seed)
         elif model == "loads" and self.server_of.loading:
             self.server_of.loading -= 1

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -163,6 +162,4 @@ def test_a_talk_is_the_same_for_every_tab(workspace: Workspace) -> None:
         talks.talk(id, workspace)
     Shelf(workspace).restore(id)
     assert talks.talk(id, workspace) is not found[0]
-    began = time.monotonic()
     talks.stop_all()
-    assert time.monotonic() - began < 5

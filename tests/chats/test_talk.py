@@ -15,7 +15,7 @@ from studio.chats.shelf import Shelf
 from studio.chats.talk import Talk
 from studio.errors import InputError
 from studio.workspace import PROJECT
-from tests.chats.a_server import AServer
+from tests.chats.a_server import PONDERS_SECONDS, AServer
 from tests.chats.conftest import Road, until
 
 
@@ -54,10 +54,8 @@ def test_stopping_keeps_what_was_said_and_ends_the_line(talk: Talk, server: ASer
     server.gone.clear()
     message = talk.send("go", ["slow", "slow-b"])
     until(lambda: all(len(text) > 30 for text in answers(talk, message.id).values()) and answers(talk, message.id))
-    began = time.monotonic()
     talk.stop("A")
     until(lambda: talk.answering() == ("B",))
-    assert time.monotonic() - began < 1.0
     talk.stop()
     assert talk.wait(2)
     assert server.gone.wait(5), "the server is told by the closed line"
@@ -69,9 +67,8 @@ def test_stopping_keeps_what_was_said_and_ends_the_line(talk: Talk, server: ASer
 def test_a_lane_that_has_not_begun_yet_stops_at_once(talk: Talk) -> None:
     talk.send("x", ["ponders"])
     time.sleep(0.3)
-    began = time.monotonic()
     talk.stop()
-    assert talk.wait(2) and time.monotonic() - began < 1.0
+    assert talk.wait(PONDERS_SECONDS / 2)
     assert talk.look().turns[0].answers[0].state == "stopped"
 
 

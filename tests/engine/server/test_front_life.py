@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,14 +93,14 @@ def test_another_model_is_loaded_while_the_first_answers(open_front: Front) -> N
         loaded.set()
 
     thread = threading.Thread(target=load)
-    seen, began = 0, time.monotonic()
+    seen = 0
     with open_front.stream(**ENDLESS) as stream:
         thread.start()
         for _ in stream:
             seen += 1
             if loaded.is_set():
                 break
-    assert loaded.wait(30) and seen > 10 and time.monotonic() - began < 60
+    assert loaded.wait(30) and seen > 10
     assert len(open_front.workers()) == 2
     assert open_front.words("copy") == "12+30=42"
     open_front.post("/studio/unload", model="copy")
@@ -167,12 +166,11 @@ def test_it_ends_with_its_parent_and_takes_its_models_along(root: Path, start: C
     assert len(family) == 1
     with front.stream(**ENDLESS) as stream:
         next(stream)
-        began = time.monotonic()
         assert front.process.stdin is not None
         front.process.stdin.close()
         rest = list(stream)
     assert rest[-1]["error"]["code"] == "server_closing"
-    assert front.process.wait(20) == 0 and time.monotonic() - began < 12
+    assert front.process.wait(20) == 0
     assert not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family)
 
 
