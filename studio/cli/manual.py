@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from studio.args.fields import Argument
 
 PROGRAM = "python launch.py"
+PAGES = {"train": "docs/arguments.md", "evaluate": "docs/evaluate.md", "predict": "docs/evaluate.md"}
 
 
 def page(verb: Verb, lang: str) -> str:
@@ -25,7 +26,7 @@ def page(verb: Verb, lang: str) -> str:
         lines += [voice.say("help.verbs"), *_described(voice, "verbs", VERBS), ""]
     lines += [voice.say("help.options"), *_options(voice, verb)]
     if verb.declared is not None:
-        where = "docs/arguments.md" if verb.name == "train" else "docs/serve.md"
+        where = PAGES.get(verb.name, "docs/serve.md")
         lines += ["", voice.say("help.arguments", page=where), *_arguments(verb.declared(), lang)]
         lines += ["", voice.say("help.spellings")]
     lines += ["", voice.say("help.exit_codes")]

@@ -57,6 +57,9 @@ class Exam:
     def of(cls, path: Path) -> Exam | None:
         """The exam in a folder or archive; None where there is none."""
         try:
+            archives = sorted(path.glob("*.zip")) if path.is_dir() else []
+            if len(archives) == 1 and not any(path.glob("*/*.csv")):  # as LLaMA-Factory keeps an exam
+                return cls.of(archives[0])
             if path.is_dir():
                 names = [one.relative_to(path).as_posix() for one in sorted(path.glob("**/*.csv"))]
             elif zipfile.is_zipfile(path):

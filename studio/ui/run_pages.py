@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from studio.args import document
+from studio.args.fields import Argument
 from studio.errors import StudioError
 from studio.runs import checkpoints
 from studio.runs.files import RunFolder
 from studio.runs.summary import RunSummary
+from studio.specs import works
 from studio.specs.frozen import HEADER
-from studio.specs.train import ARGUMENTS
 from studio.texts import has, listed, say
 from studio.texts.errors import of_error
 from studio.ui import amounts, status
@@ -144,8 +145,9 @@ def settings(folder: RunFolder, lang: str) -> Html:
     except StudioError as error:
         return tag("p", of_error(lang, error), class_="problem")
     held = [(name, value) for name, value in frozen.items() if name not in HEADER]
-    held.sort(key=lambda pair: pair[0] in ARGUMENTS and pair[1] == ARGUMENTS[pair[0]].default)
-    rows = [_setting(name, value, lang) for name, value in held]
+    known = works.declared(str(frozen.get("stage", "")))
+    held.sort(key=lambda pair: pair[0] in known and pair[1] == known[pair[0]].default)
+    rows = [_setting(name, value, lang, known) for name, value in held]
     made = [
         tag("tr", tag("th", name, scope="row"), tag("td", tag("code", document.line(frozen[name]))), class_="header")
         for name in HEADER
@@ -154,8 +156,8 @@ def settings(folder: RunFolder, lang: str) -> Html:
     return tag("div", tag("table", tag("tbody", *rows, *made)), class_="scroll settings")
 
 
-def _setting(name: str, value: Any, lang: str) -> Html:
-    changed = name not in ARGUMENTS or value != ARGUMENTS[name].default
+def _setting(name: str, value: Any, lang: str, known: Mapping[str, Argument]) -> Html:
+    changed = name not in known or value != known[name].default
     mark = tag("span", say(lang, "page.runs.changed"), class_="chip") if changed else None
     return tag(
         "tr",

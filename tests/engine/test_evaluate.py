@@ -63,6 +63,24 @@ def told(folder: RunFolder) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "seconds"}
 
 
+def resumed(job: Any) -> int:
+    """Evaluate to the end; how many answers were there already when asking began. None of them is asked again."""
+    enter, write, steps, written = job.recorder.phase, job.recorder.progress, [], []
+
+    def watched(phase: str, **more: Any) -> None:
+        enter(phase, **more)
+        steps.extend([more["step"]] if phase == "answering" else [])
+
+    def counted(**figures: Any) -> None:
+        write(**figures)
+        written.extend([figures["step"]] if "step" in figures else [])
+
+    job.recorder.phase, job.recorder.progress = watched, counted
+    program.evaluate(job)
+    assert len(written) == 2 * HELD - steps[0]
+    return int(steps[0])
+
+
 def answers(folder: RunFolder) -> list[tuple[str, int, str]]:
     lines = (folder.results / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     return [(one["model"], one["row"], one["answer"]) for one in map(json.loads, lines)]
@@ -129,7 +147,7 @@ def test_a_stopped_evaluation_goes_on_to_the_same_figures(bench: Studio, whole: 
     assert 5 <= len(answers(folder)) < 2 * HELD
     assert not (folder.results / summary.NAME).exists()
     folder.stop.unlink()
-    program.evaluate(bench.job(folder))
+    assert resumed(bench.job(folder)) >= 5
     assert answers(folder) == answers(whole)
     assert told(folder) == told(whole)
 
@@ -147,8 +165,9 @@ def test_a_killed_evaluation_goes_on_to_the_same_figures(bench: Studio, whole: R
     engine.wait()
     with open(path, "ab") as file:
         file.write(b'{"model": "base", "row": 7, "answ')
-    assert 3 <= path.read_bytes().count(b"\n") < 2 * HELD
-    program.evaluate(bench.job(folder))
+    there = path.read_bytes().count(b"\n")
+    assert 3 <= there < 2 * HELD
+    assert resumed(bench.job(folder)) == there
     assert answers(folder) == answers(whole)
     assert told(folder) == told(whole)
 

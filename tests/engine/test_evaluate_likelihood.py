@@ -107,7 +107,11 @@ def test_exams_of_both_layouts_are_read_from_folders_and_archives(tmp_path: Path
         assert [item.subject for item in evenly(found, 4)] == ["sums", "sums", "words", "words"]
         with pytest.raises(InputError, match="exam_part"):
             exam.items("val")
-    assert Exam.of(tmp_path) is None or Exam.of(tmp_path / "exam" / "dev" / "sums.csv") is None
+    (tmp_path / "ceval").mkdir()
+    (tmp_path / "exam.zip").rename(tmp_path / "ceval" / "ceval.zip")
+    kept = Exam.of(tmp_path / "ceval")
+    assert kept is not None and kept.parts == ("test", "dev")
+    assert Exam.of(tmp_path / "exam" / "dev" / "sums.csv") is None
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs the exams beside the checkout")
@@ -158,7 +162,7 @@ def test_the_loss_is_that_of_training_and_its_sisters_fit_it(bench: Studio) -> N
     assert scores["bits_per_byte"]["value"] > 0
 
 
-def test_an_exam_is_scored_by_subject_with_examples_in_front(bench: Studio, tmp_path: Path, llama: str) -> None:
+def test_an_exam_is_scored_by_subject_with_examples_in_front(bench: Studio, tmp_path: Path) -> None:
     folder = done(bench, "examined", eval_models=["tuned"], eval_run="tuned", task="choices", n_shot=2,
                   dataset=[str(an_exam(tmp_path / "exam"))], metrics=["choice", "choice_text_normalised"])
     predictions = Predictions(folder.results / "predictions.jsonl")
