@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from typing import Any
 
@@ -95,7 +95,7 @@ class _Weighing(Local):
             wishes: list[tuple[Question, _Wish]] = []
             for question in chunk:
                 try:
-                    wishes.append((question, self._wish(self.spokens[lane.name], question)))
+                    wishes.append(self._fitting(self.spokens[lane.name], question))
                 except StudioError as error:
                     self.ledger.put(self.failure(lane, question, error))
             if wishes:
@@ -116,13 +116,17 @@ class _Weighing(Local):
                                        reference=question.reference, choices=question.sample.choices, finish="stop",
                                        tokens=tokens, seconds=each, place=question.place, subject=question.subject))
 
-    def _wish(self, spoken: Spoken, question: Question) -> _Wish:
-        wish = self._of_choices(spoken, question) if self.job.spec.task == CHOICES \
-            else self._of_text(spoken.chat, question)
-        longest = max(len(item["prefix"]) + max(map(len, item["endings"])) for item in wish.items)
-        if self.context and longest > self.context:
-            raise InputError("prompt_too_long_for_context", length=longest, most=self.context)
-        return wish
+    def _fitting(self, spoken: Spoken, question: Question) -> tuple[Question, _Wish]:
+        """The question with as many of its examples as the context has room for."""
+        while True:
+            wish = self._of_choices(spoken, question) if self.job.spec.task == CHOICES \
+                else self._of_text(spoken.chat, question)
+            longest = max(len(item["prefix"]) + max(map(len, item["endings"])) for item in wish.items)
+            if not self.context or longest <= self.context:
+                return question, wish
+            if not question.shots:
+                raise InputError("prompt_too_long_for_context", length=longest, most=self.context)
+            question = replace(question, shots=question.shots[2:])
 
     # ---- questions with options ----
 
