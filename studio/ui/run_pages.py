@@ -119,6 +119,8 @@ def summary(line: RunSummary | None, glimpse: Any, folder: RunFolder, lang: str)
     """What the run is and how it stands."""
     if line is None:
         return tag("p", say(lang, "page.runs.gone"), class_="quiet")
+    if works.verb(line.stage) == works.EVALUATE:
+        return _evaluation(line, glimpse, folder, lang)
     best = amounts.loss(glimpse.best_eval_loss)
     if glimpse.best_step is not None:
         best = say(lang, "page.runs.best_at", loss=best, step=f"{glimpse.best_step:,}")
@@ -133,9 +135,34 @@ def summary(line: RunSummary | None, glimpse: Any, folder: RunFolder, lang: str)
         "best": best,
         "folder": tag("code", folder.path),
     }
+    return _facts(line, facts, lang)
+
+
+def _facts(line: RunSummary, facts: Mapping[str, Any], lang: str) -> Html:
     trouble = tag("p", _trouble(line, lang), class_="problem") if line.trouble else None
     rows = [join(tag("dt", say(lang, f"page.runs.{name}")), tag("dd", value)) for name, value in facts.items()]
     return join(trouble, tag("dl", *rows, class_="facts"))
+
+
+def _evaluation(line: RunSummary, glimpse: Any, folder: RunFolder, lang: str) -> Html:
+    """What an evaluation found, and the way to its scores and answers."""
+    from studio.scores import summary as scores
+    from studio.scores.report import wording
+
+    found = scores.load(folder.results)
+    told = [tag("p", one(lang)) for one in wording.headline(found)] if found is not None else []
+    way = tag("a", say(lang, "page.runs.scores_open"), href=f"?{urlencode({'tab': 'evaluate', 'run': line.name})}",
+              data_go=True)
+    facts = {
+        "model": line.model or "–",
+        "method": method(line.stage, line.finetuning_type, lang),
+        "data": listed(lang, list(line.dataset)) or "–",
+        "scores": join(*told, way),
+        "created": amounts.moment(line.created),
+        "time": amounts.duration(glimpse.elapsed_seconds),
+        "folder": tag("code", folder.path),
+    }
+    return _facts(line, facts, lang)
 
 
 def settings(folder: RunFolder, lang: str) -> Html:

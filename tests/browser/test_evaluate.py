@@ -74,7 +74,8 @@ def test_an_evaluation_is_stopped_from_the_page_and_goes_on_where_it_was(visit: 
     page.select_option("#evaluate-list [name=ask]", "set:number_words")
     page.fill("#evaluate-list [name=max_samples]", "700")
     page.press("#evaluate-list [name=max_samples]", "Tab")
-    page.wait_for_function("() => document.querySelector('#evaluate-list .setup > .note')?.textContent.includes('1,400')")
+    told = "document.querySelector('#evaluate-list .setup > .note')?.textContent"
+    page.wait_for_function(f"() => {told}.includes('1,400')")
     press(page, "#evaluate-list .setup .primary")
     page.wait_for_selector("#evaluate .answer-row", timeout=PATIENCE)
     press(page, "#evaluate .course .press.stop")

@@ -24,6 +24,7 @@ from studio.scores.browse import Predictions
 from studio.scores.predictions import Prediction, Writer
 from studio.scores.scoring import score_file
 from studio.texts import LANGUAGES, say
+from studio.ui import run_pages
 from studio.ui.page import Page
 from studio.ui.tabs.chat.place import Place as Talks
 from studio.ui.tabs.evaluate import files
@@ -309,6 +310,15 @@ def test_an_address_opens_an_evaluation_or_what_is_to_be_asked_of_a_run(page: Pa
     gone = Person(page, at="first")
     gone.place = Place("nowhere")
     assert gone.say("opened.gone", name="nowhere") in text(gone.press("look"))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_page_of_the_run_tells_what_was_found_and_leads_to_it(page: Page, workspace: Workspace, lang: str) -> None:
+    line = next(one for one in page.desk.store.summaries() if one.name == "first")
+    folder = RunFolder(workspace.saves / "first")
+    drawn = str(run_pages.summary(line, page.desk.look("first"), folder, lang))
+    assert "tuned" in text(drawn) and "50" in text(drawn) and "tab=evaluate&amp;run=first" in drawn
+    assert say(lang, "page.runs.loss") not in text(drawn)
 
 
 def test_reports_are_given_and_nothing_else(workspace: Workspace) -> None:
