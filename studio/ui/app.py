@@ -95,6 +95,7 @@ def serve(
 
     if not is_loopback(host) and not auth:
         raise InputError("page_needs_auth", host=host)
+    os.environ["STUDIO_ROOT"] = str(workspace.root)  # a user's own metric asks for the workspace by itself
     listener = _listen(host, port)
     spoken = lang or "en"
     taken = listener.getsockname()[1]

@@ -151,8 +151,8 @@ def _evaluation(line: RunSummary, glimpse: Any, folder: RunFolder, lang: str) ->
 
     found = scores.load(folder.results)
     told = [tag("p", one(lang)) for one in wording.headline(found)] if found is not None else []
-    way = tag("a", say(lang, "page.runs.scores_open"), href=f"?{urlencode({'tab': 'evaluate', 'run': line.name})}",
-              data_go=True)
+    address = f"?{urlencode({'tab': 'evaluate', 'run': line.name})}"
+    way = tag("a", say(lang, "page.runs.scores_open"), class_="press link", href=address, data_go=True)
     facts = {
         "model": line.model or "–",
         "method": method(line.stage, line.finetuning_type, lang),

@@ -31,7 +31,7 @@ from studio.ui.tabs.evaluate import files
 from studio.ui.tabs.evaluate.place import Place
 from studio.workspace import Workspace
 from tests.chats.test_lanes import run
-from tests.scores.a_report import written
+from tests.scores.a_report import HOSTILE
 
 ROWS = 60
 CUT = "again and again"
@@ -274,13 +274,22 @@ def test_of_three_models_any_two_are_compared(page: Page, workspace: Workspace) 
 
 def test_what_hostile_answers_say_is_text(page: Page, workspace: Workspace) -> None:
     folder = evaluation(workspace, "hostile")
-    written(folder.results)
-    summary.write(folder.results, summary.summarise(Predictions(folder.results / "predictions.jsonl"),
-                                                    ["exact_match", "token_f1"]))
+    path = folder.results / "predictions.jsonl"
+    path.unlink()
+    with Writer(path) as writer:
+        for row, said in enumerate(HOSTILE):
+            asked = ({"role": "<i>", "content": said}, {"role": "user", "content": said})
+            for model, answer in (("base", said), ("<b>tuned</b>", f"{HOSTILE[row - 1]} {said}")):
+                writer.write(Prediction(model, row, answer, said, asked, thinking=said, place=(said, row)))
+    score_file(path, ["exact_match", "token_f1"])
+    summary.write(folder.results, summary.summarise(Predictions(path), ["exact_match", "token_f1"]))
     person = Person(page, at="hostile")
-    for row in (0, 1, 3, 5, 9, 21, 119):
+    for row in range(len(HOSTILE)):
         person.press("page", to=str(row // 20))
-        found = Tags(person.press("row", to=str(row)))
+        person.press("row", to=str(row))
+        drawn = person.press("tokens", model="base")
+        assert f'data-key="opened-{row}"' in drawn and 'data-key="lens-base"' in drawn and "compared" in drawn
+        found = Tags(drawn)
         assert found.names.isdisjoint({"script", "img", "iframe", "style", "object"})
         assert not any(name.startswith("on") for name, _ in found.attributes)
         assert not any("script:" in value or value.startswith("data:") for name, value in found.attributes
@@ -325,6 +334,7 @@ def test_reports_are_given_and_nothing_else(workspace: Workspace) -> None:
     app = FastAPI()
     files.route(app, workspace)
     client = TestClient(app)
+    (workspace.saves / "first" / "results" / "asked.json").write_text("{}")
     looked = client.get("/studio/evaluation/first/report.html")
     assert looked.status_code == 200 and "sandbox" in looked.headers["content-security-policy"]
     assert "attachment" not in looked.headers.get("content-disposition", "")
@@ -336,3 +346,25 @@ def test_reports_are_given_and_nothing_else(workspace: Workspace) -> None:
 
 def test_a_tick_of_the_tab_that_is_not_in_sight_draws_nothing(page: Page) -> None:
     assert page.evaluate.refresh("train", "en", Place("first")) == [gr.skip()] * 3
+
+
+def test_a_users_own_function_is_shown_and_runs_only_once_it_was_read(page: Page, workspace: Workspace,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_ROOT", str(workspace.root))
+    assert 'data-metric="custom"' not in Person(page).setup
+    (workspace.data / "metrics").mkdir()
+    path = workspace.data / "metrics" / "mine.py"
+    path.write_text("def score(answer, reference, row):\n    return 1.0 if '<b>' in answer else 0.0\n")
+    person = Person(page)
+    person.press("measure", metric="custom", value=True)
+    person.press("settle", fields={"custom_function": "mine"})
+    assert "'<b>' in answer" in html.unescape(person.setup) and "<b>'" not in person.setup
+    assert begun(page, person, monkeypatch) == [] and person.say("metrics.read") in text(person.setup)
+    read = re.search(r'data-hash="(\w+)"', person.setup)
+    assert read
+    person.press("measure", hash=read[1], value=True)
+    spec = document.read(begun(page, person, monkeypatch)[0].spec)
+    assert spec["metrics"] == ["custom"] and spec["custom_hash"] == read[1]
+    path.write_text("def score(answer, reference, row):\n    return 0.5\n")  # another text was never read
+    person.place = person.place.open("")
+    assert begun(page, person, monkeypatch) == []

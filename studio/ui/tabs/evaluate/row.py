@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.chats.lanes import BASE, Lane, lane
 from studio.errors import InputError, StudioError
-from studio.sample import Message, Sample
+from studio.sample import ROLES, Message, Sample
 from studio.scores import compare, models, words
 from studio.scores.browse import Shown, View
 from studio.scores.predictions import LENGTH, Prediction
@@ -26,7 +26,6 @@ from studio.ui.tabs.evaluate.place import Place
 from studio.ui.tabs.evaluate.visit import Visit
 
 _MOST = 20_000  # characters of a text
-_ROLES = ("system", "user", "assistant", "tool")
 
 
 def draw(visit: Visit, view: View, one: Shown) -> Html:
@@ -52,7 +51,7 @@ def _asked(visit: Visit, asked: Prediction) -> list[Html]:
     if len(turns) == 1:
         return [_text(visit, visit.say("rows.question"), str(turns[0].get("content", "")), "")]
     names = [(str(turn.get("role", "")), str(turn.get("content", ""))) for turn in turns]
-    return [_text(visit, visit.say(f"row.{role}") if role in _ROLES else role, text, "") for role, text in names]
+    return [_text(visit, visit.say(f"row.{role}") if role in ROLES else role, text, "") for role, text in names]
 
 
 def _text(visit: Visit, name: Any, text: str, empty: str, *more: Any) -> Html:
@@ -115,7 +114,8 @@ def _tokens(visit: Visit, found: Mapping[str, Prediction | None], row: int) -> H
     try:
         mine = lane_of(visit, one.model)
         chat = ChatTokenizer.load(mine.base, mine.template, mine.default_system, visit.workspace)
-        turns = [Message(str(turn.get("role", "user")), str(turn.get("content", ""))) for turn in one.prompt]
+        turns = [Message(role if (role := str(turn.get("role"))) in ROLES else "user", str(turn.get("content", "")))
+                 for turn in one.prompt]
         slide = look(chat, Sample(messages=(*turns, Message("assistant", one.answer))))
     except StudioError as error:
         return controls.problem(of_error(visit.lang, error))
