@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+import time
+from typing import TYPE_CHECKING, Any
 
 from studio.args import document
 from studio.data import catalogue, model
@@ -20,6 +22,11 @@ from studio.ui import widgets
 from studio.ui.counting import Counting
 from studio.workspace import Workspace
 
+if TYPE_CHECKING:
+    from studio.chats.lanes import Lane
+
+_FRESH_SECONDS = 5.0
+
 # Tuners whose result stands beside the model and can be trained further.
 ADAPTED = ("lora", "prefix")
 
@@ -30,6 +37,19 @@ class Desk:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.store = RunStore(workspace)
+        self._guard = threading.Lock()
+        self._lanes: tuple[float, list[Lane]] = (0.0, [])
+
+    def lanes(self) -> list[Lane]:
+        """What there is to talk to and to measure; looked up at most every few seconds."""
+        from studio.chats import lanes
+
+        with self._guard:
+            when, found = self._lanes
+            if not when or time.monotonic() - when > _FRESH_SECONDS:
+                found = lanes.offered(self.workspace)
+                self._lanes = (time.monotonic(), found)
+        return found
 
     def start(self, folder: RunFolder, lang: str) -> None:
         """Start a created run; its log speaks the visitor's language."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import StudioError, WorkError
 from studio.ui.desk import Desk
 from studio.ui.form import Form
 from studio.ui.localize import Words
 from studio.ui.tabs.chat import parts, shelf
 from studio.ui.tabs.chat.place import Place
 from studio.ui.tabs.chat.visit import Visit
-
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-_LIVE = "window.studio && studio.view(element, props, watch, trigger);"
+from studio.ui.tabs.views import QUIET, attempt, live_view
 
 
 class ChatTab:
@@ -27,8 +23,8 @@ class ChatTab:
     def __init__(self, desk: Desk, words: Words, form: Form) -> None:
         self.desk, self.words, self.form = desk, words, form
         with gr.Row(elem_classes=["data", "chat"], elem_id="chat"):
-            self.shelf = _view("chat-list", "sets")
-            self.body = _view("chat-body", "part")
+            self.shelf = live_view("chat-list", "sets")
+            self.body = live_view("chat-body", "part")
         self.place = gr.State(Place())
 
     @property
@@ -44,17 +40,17 @@ class ChatTab:
     def connect(self, page: Any) -> None:
         """Which event calls which handler; the list and the part are drawn when the tab comes into sight."""
         held = [page.lang, self.place]
-        acted = self.body.select(self.act, held, self.outputs, **_QUIET)
-        given = self.body.submit(self.give, [page.lang], [*self.given, page.tabs], **_QUIET)
+        acted = self.body.select(self.act, held, self.outputs, **QUIET)
+        given = self.body.submit(self.give, [page.lang], [*self.given, page.tabs], **QUIET)
         page.look_after(given)
         for event in (acted, given):
-            event.then(None, None, None, js="() => window.studio && studio.answered()", **_QUIET)
-        page.chat_tab.select(self.show, held, self.outputs, **_QUIET)
+            event.then(None, None, None, js="() => window.studio && studio.answered()", **QUIET)
+        page.chat_tab.select(self.show, held, self.outputs, **QUIET)
         for event in (page.relabelled, page.gone, page.loaded):
-            event.then(self.refresh, [page.tab, *held], self.outputs, **_QUIET)
+            event.then(self.refresh, [page.tab, *held], self.outputs, **QUIET)
         for panel, run in ((page.train.panel, page.train.shown), (page.runs.panel, page.runs.opened)):
-            begun = panel.chat.click(self.beside, [run, self.place], [self.place], **_QUIET)
-            begun.then(lambda: [gr.Tabs(selected="chat"), "chat"], None, [page.tabs, page.tab], **_QUIET)
+            begun = panel.chat.click(self.beside, [run, self.place], [self.place], **QUIET)
+            begun.then(lambda: [gr.Tabs(selected="chat"), "chat"], None, [page.tabs, page.tab], **QUIET)
 
     # -- handlers
 
@@ -81,26 +77,9 @@ class ChatTab:
         said: Mapping[str, Any] = event._data or {}
         visit = Visit(lang, self.desk, place if said.get("do") == "look" else replace(place, said={}))
         act = parts.ACTIONS.get(str(said.get("do", "")))
-        try:
-            after = act(visit, said) if act else visit.place
-        except StudioError as error:
-            after = visit.place.fail(error)
-        except Exception as error:  # whoever pressed is told, and the console has the rest
-            traceback.print_exc()
-            after = visit.place.fail(WorkError("unexpected", kind=type(error).__name__, reason=str(error)))
+        after = attempt(visit.place, lambda: act(visit, said) if act else visit.place)
         return _drawn(Visit(lang, self.desk, after))
 
 
 def _drawn(visit: Visit) -> list[Any]:
     return [shelf.draw(visit), parts.frame(visit), visit.place]
-
-
-def _view(name: str, kind: str) -> Any:
-    return gr.HTML(
-        "",
-        html_template='<div class="view"></div>',
-        js_on_load=_LIVE,
-        elem_id=name,
-        elem_classes=[kind],
-        apply_default_css=False,
-    )

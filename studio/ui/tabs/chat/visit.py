@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,9 +21,7 @@ from studio.ui.desk import Desk
 from studio.ui.tabs.chat.place import Place
 from studio.workspace import Workspace
 
-_FRESH_SECONDS = 5.0
 _SHELVES: dict[Workspace, Shelf] = {}
-_OFFERED: dict[Workspace, tuple[float, list[known.Lane]]] = {}
 _GUARD = threading.Lock()
 
 
@@ -82,8 +79,4 @@ class Visit:
     @cached_property
     def offered(self) -> list[known.Lane]:
         """What there is to talk to; looked up at most every few seconds."""
-        when, found = _OFFERED.get(self.workspace, (0.0, []))
-        if time.monotonic() - when > _FRESH_SECONDS:
-            found = known.offered(self.workspace)
-            _OFFERED[self.workspace] = (time.monotonic(), found)
-        return found
+        return self.desk.lanes()

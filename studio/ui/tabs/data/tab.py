@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import StudioError, WorkError
 from studio.specs.train import ARGUMENTS
 from studio.ui.desk import Desk
 from studio.ui.form import Form
@@ -18,14 +16,13 @@ from studio.ui.tabs.data import mapping, opened, shelf
 from studio.ui.tabs.data.parts import PARTS, draw
 from studio.ui.tabs.data.place import FREE, OF_A_SET, Place
 from studio.ui.tabs.data.visit import READING, Visit
+from studio.ui.tabs.views import QUIET, attempt, live_view
 from studio.ui.widgets import LEFT_OUT, typed
 
 # What a press can put into the Train form.
 GIVEN = ("dataset", "cutoff_len", "template")
 # What the Train form offers to choose from and is made here.
 OFFERED = ("dataset", "eval_dataset", "template")
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-_LIVE = "window.studio && studio.view(element, props, watch, trigger);"
 
 
 class DataTab:
@@ -34,8 +31,8 @@ class DataTab:
     def __init__(self, desk: Desk, words: Words, form: Form) -> None:
         self.desk, self.words, self.form = desk, words, form
         with gr.Row(elem_classes=["data"], elem_id="data"):
-            self.shelf = _view("data-list", "sets")
-            self.body = _view("data-body", "part")
+            self.shelf = live_view("data-list", "sets")
+            self.body = live_view("data-body", "part")
         self.place = gr.State(Place())
 
     @property
@@ -61,17 +58,17 @@ class DataTab:
     def connect(self, page: Any) -> None:
         """Which event calls which handler; the list and the part are drawn when the tab comes into sight."""
         held = [page.lang, self.place, *self.reading]
-        acted = self.body.select(self.act, held, self.outputs, **_QUIET)
-        given = self.body.submit(self.give, [page.lang, self.place], [*self.given, page.tabs], **_QUIET)
+        acted = self.body.select(self.act, held, self.outputs, **QUIET)
+        given = self.body.submit(self.give, [page.lang, self.place], [*self.given, page.tabs], **QUIET)
         page.look_after(given)
         for event in (acted, given):
-            event.then(None, None, None, js="() => window.studio && studio.answered()", **_QUIET)
-        page.data_tab.select(self.show, held, self.outputs, **_QUIET)
+            event.then(None, None, None, js="() => window.studio && studio.answered()", **QUIET)
+        page.data_tab.select(self.show, held, self.outputs, **QUIET)
         for event in (page.relabelled, page.gone, page.loaded):
-            event.then(self.refresh, [page.tab, *held], self.outputs, **_QUIET)
-        page.train_tab.select(self.offer, [page.lang], self.offered, **_QUIET)
-        seen = page.train.see.click(self.see, [self.place, self.form.widgets["dataset"]], [self.place], **_QUIET)
-        seen.then(lambda: gr.Tabs(selected="data"), None, [page.tabs], **_QUIET)
+            event.then(self.refresh, [page.tab, *held], self.outputs, **QUIET)
+        page.train_tab.select(self.offer, [page.lang], self.offered, **QUIET)
+        seen = page.train.see.click(self.see, [self.place, self.form.widgets["dataset"]], [self.place], **QUIET)
+        seen.then(lambda: gr.Tabs(selected="data"), None, [page.tabs], **QUIET)
 
     # -- handlers
 
@@ -89,15 +86,8 @@ class DataTab:
         visit = self._visit(lang, place, reading)
         if said.get("do") != "look":
             visit = replace(visit, place=replace(place, said={}))
-        try:
-            visit = replace(visit, place=self._next(visit, said))
-        except StudioError as error:
-            visit = replace(visit, place=visit.place.fail(error))
-        except Exception as error:  # whoever pressed is told, and the console has the rest
-            traceback.print_exc()
-            failed = WorkError("unexpected", kind=type(error).__name__, reason=str(error))
-            visit = replace(visit, place=visit.place.fail(failed))
-        return self._drawn(visit)
+        after = attempt(visit.place, lambda: self._next(visit, said))
+        return self._drawn(replace(visit, place=after))
 
     def give(self, lang: str, place: Place, event: gr.EventData) -> list[Any]:
         """(the fields of GIVEN, the tabs): what a press puts into the form, and Train in front when it asks so."""
@@ -144,14 +134,3 @@ class DataTab:
 
     def _drawn(self, visit: Visit) -> list[Any]:
         return [shelf.draw(visit), opened.frame(visit, draw(visit)), visit.place]
-
-
-def _view(name: str, kind: str) -> Any:
-    return gr.HTML(
-        "",
-        html_template='<div class="view"></div>',
-        js_on_load=_LIVE,
-        elem_id=name,
-        elem_classes=[kind],
-        apply_default_css=False,
-    )

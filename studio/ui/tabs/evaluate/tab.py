@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from studio.errors import StudioError, WorkError
+from studio.errors import StudioError
 from studio.ui.desk import Desk
 from studio.ui.form import Form
 from studio.ui.localize import Words
@@ -17,9 +16,7 @@ from studio.ui.tabs.chat.place import Place as Talks
 from studio.ui.tabs.evaluate import parts, row
 from studio.ui.tabs.evaluate.place import Place
 from studio.ui.tabs.evaluate.visit import Visit
-
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "multiple"}
-_LIVE = "window.studio && studio.view(element, props, watch, trigger);"
+from studio.ui.tabs.views import QUIET, attempt, live_view
 
 
 class EvaluateTab:
@@ -28,8 +25,8 @@ class EvaluateTab:
     def __init__(self, desk: Desk, words: Words, form: Form) -> None:
         self.desk, self.words, self.form = desk, words, form
         with gr.Row(elem_classes=["data", "evaluate"], elem_id="evaluate"):
-            self.setup = _view("evaluate-list", "sets")
-            self.body = _view("evaluate-body", "part")
+            self.setup = live_view("evaluate-list", "sets")
+            self.body = live_view("evaluate-body", "part")
         self.place = gr.State(Place())
 
     @property
@@ -40,17 +37,17 @@ class EvaluateTab:
     def connect(self, page: Any) -> None:
         """Which event calls which handler; both sides are drawn when the tab comes into sight."""
         held = [page.lang, self.place]
-        acted = self.body.select(self.act, held, self.outputs, **_QUIET)
+        acted = self.body.select(self.act, held, self.outputs, **QUIET)
         talks = page.chat.place
-        asked = self.body.submit(self.ask, [*held, talks], [*self.outputs, talks, page.tabs, page.tab], **_QUIET)
+        asked = self.body.submit(self.ask, [*held, talks], [*self.outputs, talks, page.tabs, page.tab], **QUIET)
         for event in (acted, asked):
-            event.then(None, None, None, js="() => window.studio && studio.answered()", **_QUIET)
-        page.evaluate_tab.select(self.show, held, self.outputs, **_QUIET)
+            event.then(None, None, None, js="() => window.studio && studio.answered()", **QUIET)
+        page.evaluate_tab.select(self.show, held, self.outputs, **QUIET)
         for event in (page.relabelled, page.gone, page.loaded):
-            event.then(self.refresh, [page.tab, *held], self.outputs, **_QUIET)
+            event.then(self.refresh, [page.tab, *held], self.outputs, **QUIET)
         for panel, run in ((page.train.panel, page.train.shown), (page.runs.panel, page.runs.opened)):
-            begun = panel.evaluate.click(self.about, [run, self.place], [self.place], **_QUIET)
-            begun.then(lambda: [gr.Tabs(selected="evaluate"), "evaluate"], None, [page.tabs, page.tab], **_QUIET)
+            begun = panel.evaluate.click(self.about, [run, self.place], [self.place], **QUIET)
+            begun.then(lambda: [gr.Tabs(selected="evaluate"), "evaluate"], None, [page.tabs, page.tab], **QUIET)
 
     # -- handlers
 
@@ -82,26 +79,9 @@ class EvaluateTab:
         said: Mapping[str, Any] = event._data or {}
         visit = Visit(lang, self.desk, place if said.get("do") == "look" else replace(place, said={}))
         act = parts.ACTIONS.get(str(said.get("do", "")))
-        try:
-            after = act(visit, said) if act else visit.place
-        except StudioError as error:
-            after = visit.place.fail(error)
-        except Exception as error:  # whoever pressed is told, and the console has the rest
-            traceback.print_exc()
-            after = visit.place.fail(WorkError("unexpected", kind=type(error).__name__, reason=str(error)))
+        after = attempt(visit.place, lambda: act(visit, said) if act else visit.place)
         return _drawn(Visit(lang, self.desk, after))
 
 
 def _drawn(visit: Visit) -> list[Any]:
     return [parts.left(visit), parts.right(visit), visit.place]
-
-
-def _view(name: str, kind: str) -> Any:
-    return gr.HTML(
-        "",
-        html_template='<div class="view"></div>',
-        js_on_load=_LIVE,
-        elem_id=name,
-        elem_classes=[kind],
-        apply_default_css=False,
-    )

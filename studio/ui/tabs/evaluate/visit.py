@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,10 +20,6 @@ from studio.texts import say
 from studio.ui.desk import Desk
 from studio.ui.tabs.evaluate.place import Place
 from studio.workspace import Workspace
-
-_FRESH_SECONDS = 5.0
-_OFFERED: dict[Workspace, tuple[float, list[known.Lane]]] = {}
-_GUARD = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -48,12 +42,7 @@ class Visit:
     @cached_property
     def offered(self) -> list[known.Lane]:
         """Who can be asked; looked up at most every few seconds."""
-        with _GUARD:
-            when, found = _OFFERED.get(self.workspace, (0.0, []))
-            if not when or time.monotonic() - when > _FRESH_SECONDS:
-                found = known.offered(self.workspace)
-                _OFFERED[self.workspace] = (time.monotonic(), found)
-        return found
+        return self.desk.lanes()
 
     @cached_property
     def evaluations(self) -> list[RunSummary]:
