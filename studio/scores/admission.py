@@ -15,7 +15,7 @@ from studio.errors import InputError, Problem, SpecError, StudioError
 from studio.runs import names
 from studio.runs.files import RunFolder
 from studio.runs.store import RunStore
-from studio.scores import models, scoring
+from studio.scores import harness, models, scoring
 from studio.scores.asked import entries
 from studio.specs import evaluate, frozen
 from studio.specs.rules import has_evaluation
@@ -63,6 +63,8 @@ def examined(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[Pr
 
 def fingerprints(spec: Any, workspace: Workspace) -> dict[str, str]:
     """The hash of every dataset that a resolved spec names."""
+    if spec.task == evaluate.HARNESS:
+        return {}
     return {entry.name: fingerprint(entry, workspace.cache / "hashes")
             for entry, _ in entries(spec.dataset, spec.dataset_dir, workspace)}
 
@@ -96,6 +98,8 @@ def _metrics(spec: Any) -> tuple[Any, list[Problem]]:
 
 def _datasets(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[Problem]]:
     """The spec with paths from the root on, and the datasets that are not there."""
+    if spec.task == evaluate.HARNESS:
+        return _harness(spec, paths)
     if not spec.dataset:
         return spec, list(_held_out(spec, workspace))
     found, problems = [], []
@@ -105,6 +109,19 @@ def _datasets(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[P
         except InputError as error:
             problems.append(Problem(error.code, "dataset", error.values))
     return spec.model_copy(update={"dataset": found or spec.dataset}), problems
+
+
+def _harness(spec: Any, paths: bool) -> tuple[Any, list[Problem]]:
+    """The spec with folders from the root on; whether the harness is here, and whether its tasks are named at all."""
+    if not spec.dataset:
+        return spec, [Problem("harness_tasks_unnamed", "dataset", {})]
+    names = [str(Path(name).expanduser().absolute()) if paths and Path(name).expanduser().is_dir() else name
+             for name in spec.dataset]
+    problems = [*_said("task", harness.program), *_said("dataset", lambda: harness.tasks(names, paths))]
+    for option in ("metrics", "judge", "guard"):
+        if getattr(spec, option):
+            problems.append(Problem("harness_alone", option, {"name": option}))
+    return spec.model_copy(update={"dataset": names}), problems
 
 
 def _dataset(name: str, spec: Any, workspace: Workspace, paths: bool) -> str:

@@ -23,6 +23,7 @@ from studio.specs.older_keys import JOINED, true
 STAGE = "evaluate"
 GENERATION, LIKELIHOOD, CHOICES = "generation", "likelihood", "choices"
 TASKS = (GENERATION, LIKELIHOOD, CHOICES)
+HARNESS = "harness"  # tasks of the lm-evaluation-harness, where that is installed
 
 
 class EvaluationArguments(Group):
@@ -33,7 +34,7 @@ class EvaluationArguments(Group):
     stage: Text = arg(STAGE, choices=(STAGE,))
     eval_models: NameList = arg([], basic=True)
     eval_run: Text | None = arg(None, basic=True)
-    task: Text = arg(GENERATION, choices=TASKS, basic=True)
+    task: Text = arg(GENERATION, choices=(*TASKS, HARNESS), basic=True)
     eval_split: Text = arg("auto", choices=("auto", "test", "val", "dev"), open_choices=True)
     n_shot: int = arg(0, ge=0, le=64)
     metrics: NameList = arg([], basic=True)

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from studio.chats.lanes import Lane
-from studio.engine.evaluate import finishing, guarding, judgement, likelihood
+from studio.engine.evaluate import finishing, guarding, harness, judgement, likelihood
 from studio.engine.evaluate.ledger import Ledger
 from studio.engine.job import Job
 from studio.errors import InputError, StopAsked, StudioError
@@ -19,7 +19,7 @@ from studio.records import read_json, write_json
 from studio.scores import asked, leaks, models, scoring
 from studio.scores.asked import Questions
 from studio.scores.leaks import Leaks
-from studio.specs.evaluate import GENERATION
+from studio.specs.evaluate import GENERATION, HARNESS
 
 ASKED = "asked.json"
 
@@ -28,6 +28,9 @@ def evaluate(job: Job) -> None:
     """Ask everybody everything, score and report; raises StopAsked and what the parts raise."""
     spec, recorder = job.spec, job.recorder
     everybody = models.asked(spec, job.workspace)
+    if spec.task == HARNESS:
+        harness.evaluate(job, everybody)
+        return
     recorder.phase("tokenising")
     found = asked.questions(spec, job.workspace, lambda done, of: recorder.progress(done=done, of=of), job.stop.asked)
     metrics = _metrics(spec, found)
