@@ -26,6 +26,7 @@ from studio.records import read_json, write_json
 from studio.runs.files import RunFolder
 
 _SHOWN = ("step", "epoch", "loss", "eval_loss")
+_MEASURED = ("eval_metric", "eval_rank")  # of a run that has a metric
 
 
 def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict[str, Any], *,
@@ -36,7 +37,7 @@ def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict
     try:
         target.mkdir(parents=True)
         tuned.save(target)
-        shown = {name: state.get(name) for name in _SHOWN}
+        shown = {name: state.get(name) for name in shown_of(state)}
         _write(target / "state.json", shown)
         trainer = target / "trainer"
         trainer.mkdir()
@@ -56,10 +57,15 @@ def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict
     return target
 
 
+def shown_of(state: dict[str, Any]) -> tuple[str, ...]:
+    """What of the loop's state is for lists."""
+    return (*_SHOWN, *(name for name in _MEASURED if state.get(name) is not None))
+
+
 def note(folder: RunFolder, step: int, state: dict[str, Any]) -> None:
     """Put the figures of a later evaluation into a checkpoint that was complete before it."""
     target = folder.checkpoint(step)
-    for path, names in ((target / "state.json", _SHOWN), (target / "trainer" / "state.json", tuple(state))):
+    for path, names in ((target / "state.json", shown_of(state)), (target / "trainer" / "state.json", tuple(state))):
         write_json(path, {**(read_json(path) or {}), **{name: state.get(name) for name in names}})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,8 +16,12 @@ from studio.engine.network import Network
 from studio.engine.pace import Pace
 from studio.engine.tuned import Tuned
 from studio.errors import StopAsked, WorkError
+from studio.runs.checkpoints import standing
 from studio.specs import schedulers
 from studio.specs.schedule import Schedule
+
+if TYPE_CHECKING:  # measuring brings the metrics along, which most runs never ask
+    from studio.engine.measuring import Measure
 
 
 @dataclass
@@ -36,6 +40,9 @@ class State:
     logged_tokens: int = 0
     evaluated_at: int = -1
     saved_at: int = -1
+    eval_metric: float | None = None
+    eval_rank: float | None = None
+    best_rank: float | None = None
 
 
 @dataclass
@@ -50,6 +57,7 @@ class Trainer:
     pad: int
     plan: Plan
     schedule: Schedule
+    measure: Measure | None = None
     state: State = field(default_factory=State)
 
     def __post_init__(self) -> None:
@@ -219,13 +227,16 @@ class Trainer:
         state, spec = self.state, self.job.spec
         self._phase("evaluating")
         loss = evaluation.loss(self.job, self.network, self.held_out, self.pad)
+        measured = self._measured()
         state.eval_loss, state.evaluated_at = loss, state.step
-        self.job.recorder.log(step=state.step, epoch=round(state.epoch, 4), eval_loss=loss)
+        self.job.recorder.log(step=state.step, epoch=round(state.epoch, 4), eval_loss=loss, **measured)
         self.job.recorder.say("evaluated", step=state.step, loss=f"{loss:.4f}")
-        better = state.best_eval_loss is None or loss < state.best_eval_loss - spec.early_stopping_threshold
+        rank, best = (state.eval_rank, state.best_rank) if measured else (loss, state.best_eval_loss)
+        assert rank is not None
+        better = best is None or rank < best - spec.early_stopping_threshold
         state.patience_used = 0 if better else state.patience_used + 1
-        if state.best_eval_loss is None or loss < state.best_eval_loss:
-            state.best_eval_loss, state.best_step = loss, state.step
+        if best is None or (rank, loss) < (best, state.best_eval_loss):
+            state.best_eval_loss, state.best_rank, state.best_step = loss, state.eval_rank, state.step
             if spec.load_best_model_at_end:
                 self._save()
         if state.saved_at == state.step and self.job.ranks.first:
@@ -236,6 +247,17 @@ class Trainer:
             return True
         return False
 
+    def _measured(self) -> dict[str, Any]:
+        """The metric's figures for the log, when the run has one; `eval_rank` is less where the metric is better."""
+        if self.measure is None:
+            return {}
+        state = self.state
+        state.eval_metric = self.measure.value(self.network)
+        state.eval_rank = min(self.measure.rank(state.eval_metric), 1e30)
+        self.job.recorder.say("measured", step=state.step, metric=self.measure.name,
+                              value="–" if state.eval_metric is None else f"{state.eval_metric:.4f}")
+        return {"metric": self.measure.name, "eval_metric": state.eval_metric, "eval_rank": state.eval_rank}
+
     def _save(self) -> None:
         """Write a checkpoint of this step, unless it is there already or nothing was learned yet."""
         state, job = self.state, self.job
@@ -245,7 +267,7 @@ class Trainer:
         if job.ranks.first:
             values = {**vars(state), "saved_at": state.step}
             if state.evaluated_at != state.step:
-                values["eval_loss"] = None
+                values |= {"eval_loss": None, "eval_metric": None, "eval_rank": None}
             if self.scaler:
                 values["scaler"] = self.scaler.state_dict()
             checkpoint.save(job.folder, state.step, self.tuned, self.optimizer, values,
@@ -263,9 +285,6 @@ def best_saved(folder: Any) -> int | None:
     """The step of the best evaluated checkpoint on disk."""
     from studio.records import read_json
 
-    losses = {}
-    for step in folder.complete_steps():
-        loss = (read_json(folder.checkpoint(step) / "state.json") or {}).get("eval_loss")
-        if isinstance(loss, float):
-            losses[step] = loss
-    return min(losses, key=lambda step: losses[step]) if losses else None
+    found = {step: place for step in folder.complete_steps()
+             if (place := standing(read_json(folder.checkpoint(step) / "state.json") or {})) is not None}
+    return min(found, key=lambda step: found[step]) if found else None

@@ -116,5 +116,10 @@ def _built(job: Job, data: Any, pad: int) -> Trainer:
     job.recorder.say("moving", count=tuned.count, of=job.facts.parameters,
                      share=f"{tuned.count / job.facts.parameters:.2%}",
                      numbers=str(numbers.compute).removeprefix("torch."), device=str(numbers.device))
+    measure = None
+    if spec.eval_metric:
+        from studio.engine.measuring import Measure
+
+        measure = Measure.of(job, data.evaluation)
     job.stop.stay()
-    return Trainer(job, net, tuned, data.train, data.evaluation, pad, plan, steps)
+    return Trainer(job, net, tuned, data.train, data.evaluation, pad, plan, steps, measure)

@@ -17,7 +17,10 @@ from studio.workspace import Workspace
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One complete checkpoint; `best` has the lowest evaluation loss, `last` the highest step."""
+    """One complete checkpoint; `last` has the highest step.
+
+    `best` has the lowest evaluation loss, or of a run with a metric (`eval_metric`) the best value of that.
+    """
 
     step: int
     path: Path
@@ -26,6 +29,7 @@ class Checkpoint:
     bytes: int
     best: bool
     last: bool
+    eval_metric: float | None = None
 
 
 def checkpoints(folder: RunFolder) -> list[Checkpoint]:
@@ -33,9 +37,17 @@ def checkpoints(folder: RunFolder) -> list[Checkpoint]:
     steps = folder.complete_steps()
     states = {step: read_json(folder.checkpoint(step) / "state.json") or {} for step in steps}
     scores = {step: loss for step in steps if (loss := _number(states[step], "eval_loss")) is not None}
-    best = min(scores, key=lambda step: scores[step], default=None)
+    places = {step: place for step in steps if (place := standing(states[step])) is not None}
+    best = min(places, key=lambda step: places[step], default=None)
     return [Checkpoint(step, folder.checkpoint(step), _number(states[step], "loss"), scores.get(step),
-                       _size(folder.checkpoint(step)), step == best, step == steps[-1]) for step in steps]
+                       _size(folder.checkpoint(step)), step == best, step == steps[-1],
+                       _number(states[step], "eval_metric")) for step in steps]
+
+
+def standing(state: dict[str, Any]) -> tuple[float, float] | None:
+    """How good a checkpoint is, less being better: by its metric where it has one, then by its evaluation loss."""
+    loss, rank = _number(state, "eval_loss"), _number(state, "eval_rank")
+    return None if loss is None else (loss if rank is None else rank, loss)
 
 
 def result(folder: RunFolder) -> Checkpoint | None:

@@ -55,6 +55,8 @@ class Glimpse:
     catching_up: bool
     saved: int = 0
     results: Path | None = None
+    metric: str = ""
+    eval_metric: Curve = field(default_factory=Curve, repr=False)
 
 
 class Monitor:
@@ -100,7 +102,7 @@ class Monitor:
             log_tail=self._console.tail, failure=failure, outcome=outcome, best_step=best[0], best_eval_loss=best[1],
             done=_whole(progress.get("done")), of=_whole(progress.get("of")), tokens=_whole(last.get("tokens")),
             version=self._version, catching_up=catching_up, saved=saved,
-            results=folder.results)
+            results=folder.results, metric=series.metric, eval_metric=series.curve("eval_metric"))
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         """A small JSON file, read again only when it was replaced."""

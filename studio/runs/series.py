@@ -18,6 +18,7 @@ except ImportError:
     _loads = json.loads  # type: ignore[assignment]
 
 NAMES = ("loss", "eval_loss", "learning_rate", "grad_norm")
+METRIC = "eval_metric"  # stands only beside an evaluation loss
 # The smoothed loss is an exponential moving average over the raw points: a new point weighs a fifth, and the
 # start is corrected so that the first value is the first loss (Kingma & Ba 2015, section 3).
 SMOOTHING = 0.8
@@ -39,11 +40,13 @@ class Series:
         """Begin the file anew; what is known about resumes stays, it is why we begin anew."""
         self._offset, self._inode, self._lines = 0, -1, 0
         self._rest = b""
-        self._curves = {name: Thinned() for name in NAMES}
+        self._curves = {name: Thinned() for name in (*NAMES, METRIC)}
         self._ready: dict[str, Curve] = {}
         self._average, self._weight = 0.0, 0.0
         self.last: Row = {}
         self.best: tuple[int, float] | None = None
+        self._best: tuple[float, float, int] | None = None
+        self.metric = ""
         self.began: float | None = None
         self.version += 1
 
@@ -148,9 +151,21 @@ class Series:
         curve.add(steps, values, self._smoothed(values) if name == "loss" else values)
         self._ready.pop(name, None)
         if name == "eval_loss":
-            at = values.index(min(values))
-            if self.best is None or values[at] < self.best[1]:
-                self.best = (steps[at], values[at])
+            self._add_evaluations([row for row in rows if row.get(name) is not None], dict(zip(steps, values)))
+
+    def _add_evaluations(self, rows: list[Row], losses: dict[int, float]) -> None:
+        """Which evaluation is the best: by the metric where the run has one, then by the loss."""
+        for row in rows:
+            step = row.get("step")
+            if step in losses:
+                loss, rank = losses[step], _finite(row.get("eval_rank"))
+                place = (loss if rank is None else rank, loss, step)
+                if self._best is None or place[:2] < self._best[:2]:
+                    self._best, self.best = place, (step, loss)
+                if isinstance(row.get("metric"), str):
+                    self.metric = row["metric"]
+        if self.metric:
+            self._add_curve(METRIC, rows)
 
     def _smoothed(self, values: list[float]) -> list[float]:
         average, weight, found = self._average, self._weight, []

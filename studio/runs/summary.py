@@ -45,12 +45,13 @@ class _Evaluations:
 
     offset: int = 0
     losses: dict[int, float] = field(default_factory=dict)
+    ranks: dict[int, float] = field(default_factory=dict)
     rest: bytes = b""
 
     def read(self, path: Path, size: int) -> None:
         """Take in what is new; lines without an evaluation are passed over unparsed."""
         if size < self.offset:
-            self.offset, self.losses, self.rest = 0, {}, b""
+            self.offset, self.losses, self.ranks, self.rest = 0, {}, {}, b""
         with open(path, "rb") as file:
             file.seek(self.offset)
             while chunk := file.read(_SCAN_BYTES):
@@ -76,6 +77,15 @@ class _Evaluations:
             self.losses = {at: value for at, value in self.losses.items() if at <= step}
         elif isinstance(step, int) and isinstance(loss, int | float) and loss == loss:
             self.losses[step] = float(loss)
+            rank = _number(row, "eval_rank")
+            self.ranks.pop(step, None)
+            if rank is not None:
+                self.ranks[step] = rank
+
+    def best(self) -> tuple[int | None, float | None]:
+        """(step, loss) of the best evaluation: by the metric where the run has one, then by the loss."""
+        ranked = self.ranks.get
+        return min(self.losses.items(), key=lambda one: (ranked(one[0], one[1]), one[1]), default=(None, None))
 
 
 class Summarizer:
@@ -110,7 +120,7 @@ class Summarizer:
                 self._evaluations.read(folder.log, key[3][1])
             except OSError:
                 trouble = trouble or "log_unreadable"
-        best = min(self._evaluations.losses.items(), key=lambda item: item[1], default=(None, None))
+        best = self._evaluations.best()
         state = state_of(folder)
         dataset = spec.get("dataset")
         return RunSummary(

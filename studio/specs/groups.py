@@ -108,6 +108,17 @@ class SavingArguments(Group):
     guard: bool = arg(False)
 
 
+class MeasureArguments(Group):
+    """A metric of answers that are written at each evaluation, by which the best checkpoint is chosen."""
+
+    group = "saving"
+    stages = ("sft",)
+
+    eval_metric: Text | None = arg(None)
+    eval_metric_rows: int = arg(32, ge=1, le=10_000)
+    eval_metric_tokens: int = arg(64, ge=1, le=16_384)
+
+
 class HardwareArguments(Group):
     """Where the run computes and in which numbers."""
 
@@ -123,4 +134,4 @@ class HardwareArguments(Group):
 
 
 CORE = (ModelArguments, MethodArguments, DataArguments, TrainingArguments, OptimizerArguments, SavingArguments,
-        HardwareArguments)
+        MeasureArguments, HardwareArguments)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.errors import InputError, Problem
+from studio.plugins import kinds, plugin
 from studio.specs import schedulers
 
 
@@ -92,6 +93,34 @@ def _scheduler_takes_its_arguments(spec: Any, given: Mapping[str, Any]) -> list[
     return []
 
 
+def _metric_can_lead(spec: Any, given: Mapping[str, Any]) -> list[Problem]:
+    """A metric that chooses the best checkpoint must be one of answers alone, with a better and a worse side."""
+    name = spec.eval_metric
+    if name is None:
+        return []
+    known = next((one for one in kinds("metrics") if name == one or name in getattr(
+        plugin("metrics", one), "ALIASES", ())), None)
+    if known is None:
+        return [Problem("metric_unknown", "eval_metric", {"value": name, "known": ", ".join(kinds("metrics"))})]
+    found = [] if _leads(known) else [Problem("eval_metric_unfit", "eval_metric", {"value": name})]
+    if not has_evaluation(spec):
+        found.append(Problem("eval_metric_needs_evaluation", "eval_metric", {"value": name}))
+    if spec.train_on_prompt:
+        found.append(Problem("eval_metric_without_answers", "eval_metric", {"value": name}))
+    return found
+
+
+def _leads(name: str) -> bool:
+    metric = plugin("metrics", name)
+    if metric.HIGHER is None or set(metric.NEEDS) - {"reference"}:
+        return False
+    try:
+        getattr(metric, "check", dict)({})
+    except InputError:
+        return False
+    return hasattr(metric, "score") or hasattr(metric, "whole")
+
+
 _RULES = (_model_named, _quantized_needs_adapter, _adapters_fit_tuner, _dataset_named, _shares_fit,
           _val_size_is_share_or_rows, _one_step_at_least, _layers_not_zero, _best_needs_evaluation,
-          _scheduler_takes_its_arguments)
+          _metric_can_lead, _scheduler_takes_its_arguments)

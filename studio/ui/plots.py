@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from studio.texts import say
+from studio.texts import has, say
 
 _FONT = 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif'
 
 
 def loss(glimpse: Any, lang: str) -> dict[str, Any]:
-    """Training loss, raw (faint) and smoothed (strong), with the evaluation loss as joined points."""
+    """Training loss, raw (faint) and smoothed (strong), with the evaluation loss as joined points.
+
+    Of a run with a metric that is drawn too, against an axis of its own on the right.
+    """
     lines = []
     if glimpse is not None:
         raw, smooth, evaluation = glimpse.loss, glimpse.smoothed, glimpse.eval_loss
@@ -24,7 +27,20 @@ def loss(glimpse: Any, lang: str) -> dict[str, Any]:
             _line(smooth, say(lang, "page.plot.smoothed"), "@series-1", width=2.2),
             _line(evaluation, say(lang, "page.plot.evaluation"), "@series-2", width=1.6, markers=True),
         ]
-    return _figure(lines, glimpse, lang, say(lang, "page.plot.loss"), legend=True)
+    drawn = _figure(lines, glimpse, lang, say(lang, "page.plot.loss"), legend=True)
+    return _with_metric(drawn, glimpse, lang) if getattr(glimpse, "metric", "") else drawn
+
+
+def _with_metric(drawn: dict[str, Any], glimpse: Any, lang: str) -> dict[str, Any]:
+    """The figure with the curve of the run's metric."""
+    name, key = glimpse.metric, f"metrics.{glimpse.metric}.label"
+    title = say(lang, key) if has(lang, key) else name
+    drawn["data"].append({**_line(glimpse.eval_metric, title, "@series-3", width=1.6, markers=True), "yaxis": "y2"})
+    layout = drawn["layout"]
+    layout["yaxis2"] = {**layout["yaxis"], "overlaying": "y", "side": "right", "showgrid": False,
+                        "title": {"text": title, "font": {"size": 12}}}
+    layout["margin"] = {**layout["margin"], "r": 56}
+    return drawn
 
 
 def learning_rate(glimpse: Any, lang: str) -> dict[str, Any]:

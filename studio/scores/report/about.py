@@ -54,4 +54,5 @@ def of_run(path: Path, leaks: Leaks | None = None) -> About:
     own = f"saves/{folder.name}/spec.yaml" if spec.get("stage") == EVALUATE else f"{folder.name} guard=true"
     return About(folder.name, without_header(spec), (f"python launch.py evaluate {own}",),
                  {str(name): str(value) for name, value in versions.items()},
-                 prints if isinstance(prints, dict) else {}, leaks=leaks, guard=guard.load(folder.results), judged=bench.told(folder.results))
+                 prints if isinstance(prints, dict) else {}, leaks=leaks,
+                 guard=guard.load(folder.results), judged=bench.told(folder.results))
