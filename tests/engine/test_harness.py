@@ -17,6 +17,7 @@ from studio.engine.evaluate import harness as asking
 from studio.engine.evaluate import program
 from studio.engine.server.speech import Spoken, Talk
 from studio.errors import InputError, SpecError, StopAsked, WorkError
+from studio.records import read_json
 from studio.runs.files import RunFolder
 from studio.sample import Message
 from studio.scores import harness
@@ -175,7 +176,7 @@ def test_its_figures_become_scores_with_intervals_pairs_and_a_report(stage: Stud
                                                "f1 (flexible)": {"value": 0.125, "n": 4.0}}
     assert found["scores"]["base"]["choice_text"]["value"] == 0.5 and found["scores"]["base"]["choice_text"]["low"] > 0
     assert found["pairs"][0]["difference"] == 0 and found["rows"] == 4
-    assert asked(stage) == ["starter", "base"]
+    assert (read_json(folder.progress) or {})["total"] == 8 and asked(stage) == ["starter", "base"]
     one = next(harness.predictions(folder.results / "harness" / "0", "starter"))
     assert (one.answer, one.reference, one.choices, one.subject) == ("yes", "yes", ("yes", "no"), "toy")
 

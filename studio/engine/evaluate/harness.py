@@ -54,11 +54,12 @@ def evaluate(job: Job, everybody: Sequence[Any]) -> None:
         for one in lanes:
             for prediction in harness.predictions(folders[one.name], one.name):
                 ledger.put(prediction)
+        answers = ledger.done
     finishing.finish(job, names, harness.metrics(folders[names[0]]), None, scored=True)
     path = job.folder.results / SCORES
     write_json(path, {**(read_json(path) or {}),
                       harness.NUMBERS: {name: harness.numbers(folder) for name, folder in folders.items()}})
-    job.recorder.phase("finished", step=len(lanes), total=len(lanes))
+    job.recorder.phase("finished", step=answers, total=answers)
 
 
 @contextlib.contextmanager
