@@ -48,6 +48,7 @@ def main(argv: list[str]) -> int:
             raise InputError("serve_needs_key", host=asked.host)
         if asked.backend == "vllm":
             vllm.check()
+        os.environ["STUDIO_ROOT"] = str(asked.workspace.root)  # for the hosts: they keep their hashes below it
         _more_files()
         listening = bound(asked.host, asked.port)
         return asyncio.run(serve(asked, Keys(keys), listening))
