@@ -171,6 +171,11 @@ def understood(call: Call, said: str) -> str | float | None:
     return TIE if last == TIE else FIRST if (last == "1") != call.swapped else SECOND
 
 
+def most_calls(models: int, rows: int, mode: str) -> int:
+    """How often a judge is asked at most: each model beside the first in both orders, else every answer once."""
+    return 2 * (models - 1) * rows if mode == COMPARE and models > 1 else models * rows
+
+
 def expected(calls: Iterable[Call], rubric: str, lang: str, price: float | None) -> Cost:
     """About what asking costs, before anything is asked; `price` is for a million tokens."""
     count = tokens = 0

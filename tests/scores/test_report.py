@@ -252,3 +252,25 @@ def test_a_run_whose_spec_is_gone_is_called_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text("stage: evaluate\nstudio_version: '1'\npackages:\n  torch: '2'\n", "utf-8")
     about = report.of_run(tmp_path)
     assert about.settings == {"stage": "evaluate"} and about.versions["torch"] == "2"
+
+
+def test_an_exam_is_shown_subject_by_subject(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.jsonl"
+    with Writer(path) as writer:
+        for model, right in (("base", 2), ("tuned", 8)):
+            for row in range(20):
+                subject = "law" if row % 2 else "<b>art_history"
+                writer.write(Prediction(model, row, "A" if row % 10 < right else "B", "A", subject=subject,
+                                        scores={"exact_match": float(row % 10 < right)}))
+    predictions = Predictions(path)
+    made = summary.summarise(predictions, ["exact_match"])
+    text = page.html(made, predictions, About("exam", {}, (), {}, {}, 0.0, None))
+    seen = harmless(text)
+    card = "".join(seen.words).split("By subject", 1)[1].split("Differences", 1)[0]
+    assert card.index("<b>art history") < card.index("law") and "n = 10" in card
+    assert card.count("base") == card.count("tuned") == 2 and "80" in card
+
+
+def test_rows_of_no_subject_have_no_such_part(tmp_path: Path) -> None:
+    folder = written(tmp_path)
+    assert "By subject" not in (folder / "report.html").read_text(encoding="utf-8")

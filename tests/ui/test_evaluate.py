@@ -18,11 +18,14 @@ from fastapi.testclient import TestClient
 from studio.args import document
 from studio.runs.files import RunFolder
 from studio.runs.store import RunStore
-from studio.scores import report, summary
+from studio.scores import judge, report, summary
 from studio.scores.admission import admit
 from studio.scores.browse import Predictions
+from studio.scores.judge import Verdicts
 from studio.scores.predictions import Prediction, Writer
+from studio.scores.report import bench
 from studio.scores.scoring import score_file
+from studio.scores.statistics import Interval
 from studio.texts import LANGUAGES, say
 from studio.ui import run_pages
 from studio.ui.page import Page
@@ -140,6 +143,35 @@ def test_what_was_chosen_is_what_is_frozen(page: Page, monkeypatch: pytest.Monke
     wanted = {"eval_models": ["base", "tuned", "tuned/step-10"], "dataset": ["arithmetic_heldout"], "max_samples": 12,
               "metrics": ["last_number"], "temperature": 0.5, "max_new_tokens": 64, "task": "generation"}
     assert {name: spec[name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_judge_is_chosen_with_what_it_takes_and_its_verdict_is_told(
+    page: Page, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    person = Person(page, lang)
+    assert person.say("setup.judge") in text(person.setup)
+    asked = {"judge": "http://127.0.0.1:9/v1#wise", "judge_rows": "15", "judge_rubric": "Be short."}
+    person.press("settle", fields=asked)
+    told = text(person.setup)
+    assert person.say("setup.judge_by", name="wise") in told
+    assert person.say("setup.judging", calls="30", tokens=400) in told  # one model beside the first, in both orders
+    spec = document.read(begun(page, person, monkeypatch)[0].spec)
+    assert {name: spec[name] for name in asked} == {**asked, "judge_rows": 15}
+
+    folder = evaluation(workspace, f"judged-{lang}")
+    rated = {"base": Interval(4.0, 3.0, 5.0, 15, "bootstrap"), "tuned": Interval(8.0, 7.0, 9.0, 15, "bootstrap")}
+    judge.write(folder.results, Verdicts("http://x/v1#wise", judge.RATE, "r", 15, judge.Cost(30, 900, 120), (), rated))
+    seen = text(Person(page, lang, folder.name).body)
+    assert person.say("judge.title") in seen
+    assert all(one(lang) in seen for one in bench.told(folder.results))
+
+
+def test_a_judge_without_an_address_is_told_beside_its_field(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Person(page)
+    person.press("settle", fields={"judge": "wise"})
+    assert begun(page, person, monkeypatch) == []
+    assert say("en", "problems.judge_address") in text(person.setup)
 
 
 def test_the_same_press_twice_begins_once(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

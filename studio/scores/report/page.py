@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.args import document
-from studio.scores import compare, words
+from studio.scores import compare, subjects, words
 from studio.scores.browse import Predictions, Shown
 from studio.scores.predictions import LENGTH, Prediction
 from studio.scores.report import dots, general, prose, samples, wording
@@ -28,8 +28,9 @@ def html(summary: Summary, predictions: Predictions, about: About, lang: str = "
     """The whole report; `lang` is the language it opens in."""
     switches = [tag("input", type="radio", name="lang", id=f"to-{one}", class_="to", checked=one == lang,
                     aria_label=NAMES[one]).removesuffix("</input>") for one in LANGUAGES]
-    page = tag("div", _header(summary, about), _scores(summary), _pairs(summary), _general(about), _buckets(summary),
-               _notes(summary, about), _samples(summary, predictions), _settings(about), _again(about),
+    page = tag("div", _header(summary, about), _scores(summary), _subjects(summary, predictions), _pairs(summary),
+               _general(about), _buckets(summary), _notes(summary, about), _samples(summary, predictions),
+               _settings(about), _again(about),
                tag("footer", tag("p", both(said("made_by")), class_="quiet")), class_="page")
     head = tag("head", Html('<meta charset="utf-8">'),
                Html(f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'),
@@ -96,6 +97,25 @@ def _metric_head(summary: Summary, metric: str) -> Html:
                     tag("code", signature, class_="quiet") if signature else None,
                     *(tag("span", both(one), class_="quiet") for one in remarks), class_="metric-head"),
                 tag("p", both(help_text), class_="quiet") if help_text else None)
+
+
+def _subjects(summary: Summary, predictions: Predictions) -> Html | None:
+    """An exam by subject, by its first metric; None for rows that name no subject."""
+    metric = next((one for one in summary.metrics if wording.is_share(one)), "")
+    by = subjects.by_subject(predictions.path, metric) if metric else {}
+    if not by:
+        return None
+    rows: list[Html] = []
+    for subject, scores in by.items():
+        for place, model in enumerate(one for one in summary.models if one in scores):
+            value, low, high = shown(scores[model], compare.scale_of(metric))
+            name = tag("div", tag("b", subject.replace("_", " "))) if place == 0 else None
+            rows += [tag("div", name, tag("span", model, class_="quiet"), class_="name"),
+                     tag("div", dots.line(scores[model], (0.0, 1.0), place), class_=f"plot s{place % dots.SERIES}"),
+                     tag("div", tag("b", wording.unit(metric, value)), tag("span", f" {low} – {high}", class_="quiet"),
+                         tag("span", f" · n = {scores[model].n}", class_="quiet"), class_="figure")]
+    explained = tag("p", both(wording.label(metric)), " · ", both(said("subjects.explained")), class_="quiet")
+    return _card("subjects", explained, tag("div", *rows, class_="dots"))
 
 
 def _pairs(summary: Summary) -> Html | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from studio.args.fields import Argument, Kind
+from studio.scores.judge import own_rubric
 from studio.specs.evaluate import ARGUMENTS
 from studio.ui import widgets
 from studio.ui.markup import Html, tag
@@ -17,7 +18,9 @@ EXAM = ("eval_split", "n_shot")
 OWN = frozenset({"stage", "eval_models", "eval_run", "dataset", "dataset_dir", "max_samples", "metrics",
                  "model_name_or_path", "adapter_name_or_path", "custom_hash", "task", "guard", "n_shot", "eval_split"})
 _ASKED = ("guard", *EXAM)
+_RUBRIC = "judge_rubric"
 ANSWERING = ("sampling", "training")
+JUDGE = ("judge",)
 MACHINE = ("loading", "evaluation", "hardware", "saving")
 
 
@@ -40,6 +43,8 @@ def draw(visit: Visit, name: str, typed: Mapping[str, Any], wrong: Mapping[str, 
 
 
 def _box(visit: Visit, a: Argument, held: str, wrong: str | None) -> Html:
+    if a.name == _RUBRIC:
+        return controls.area(a.name, held, data_change="settle", placeholder=own_rubric(visit.lang))
     if a.choices or a.kind is Kind.BOOL:
         offered = [(str(value), words) for words, value in widgets.choices(a)(visit.lang)]
         if a.open_choices and held and held not in dict(offered):

@@ -9,7 +9,7 @@ from studio.records import read_json
 from studio.scores import compare, subjects
 from studio.scores.leaks import Leaks
 from studio.scores.predictions import NAME as PREDICTIONS
-from studio.scores.report import About, dots, verdict, wording
+from studio.scores.report import About, bench, dots, verdict, wording
 from studio.scores.statistics import Interval
 from studio.scores.summary import Summary, ranged, shown
 from studio.texts import say
@@ -38,6 +38,7 @@ def draw(visit: Visit) -> Html:
         _pairs(visit, found),
         _subjects(visit, found),
         _guard(visit),
+        _judged(visit),
         class_="scores",
         data_key="scores",
     )
@@ -184,6 +185,15 @@ def _guard(visit: Visit) -> Html | None:
     between = tag("p", f"{found.models[0]} → {found.models[-1]}", class_="quiet") if len(found.models) > 2 else None
     return tag("div", tag("h3", visit.say("guard.title")), tag("div", *told, class_="found"), between,
                controls.table(heads, lines, "guard-of"), class_="differences", data_key="guard")
+
+
+def _judged(visit: Visit) -> Html | None:
+    """What a judge said, and how far it can be trusted."""
+    told = [tag("p", one(visit.lang)) for one in bench.told(visit.folder.results)]
+    if not told:
+        return None
+    return tag("div", tag("h3", visit.say("judge.title")), tag("div", *told, class_="found"), class_="differences",
+               data_key="judge")
 
 
 def _percent(value: float | None) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 from studio.chats import lanes as known
 from studio.errors import InputError, SpecError
 from studio.runs.store import RunStore
+from studio.scores import judge
 from studio.scores import models as asked
 from studio.scores.admission import admit, fingerprints
-from studio.specs.evaluate import CHOICES, GENERATION, STAGE, TASKS
+from studio.specs.evaluate import ARGUMENTS, CHOICES, GENERATION, STAGE, TASKS
 from studio.texts import say
 from studio.texts.errors import of_problem
 from studio.ui import amounts, widgets
@@ -29,13 +30,13 @@ _SHOWN = ("eval_models", "dataset", "max_samples", "metrics", "task", "guard", *
 def draw(visit: Visit) -> Html:
     """Models, questions and metrics in sight, everything else one press away."""
     wrong = visit.place.of("setup").get("wrong") or {}
-    drawn = {*_SHOWN, *fields.names((*fields.ANSWERING, *fields.MACHINE, "metrics"))}
+    drawn = {*_SHOWN, *fields.names((*fields.ANSWERING, *fields.MACHINE, *fields.JUDGE, "metrics"))}
     rest = [controls.problem(said) for name, said in wrong.items() if name not in drawn]
     begin = controls.form("begin", *rest, controls.submit(visit.say("setup.begin"), kind="primary wide", key="begin"),
                           once=_begun(visit), key="begin-form")
     return tag("section", tag("h2", visit.say("setup.title")), _models(visit, wrong), _questions(visit, wrong),
-               measures.draw(visit, task_of(visit), _typed(visit), wrong), _guard(visit), _settings(visit, wrong),
-               _forecast(visit), begin, class_="setup", data_key="setup")
+               measures.draw(visit, task_of(visit), _typed(visit), wrong), _guard(visit),
+               _judge(visit, wrong), _settings(visit, wrong), _forecast(visit), begin, class_="setup", data_key="setup")
 
 
 # ---- who is asked
@@ -134,6 +135,30 @@ def _guard(visit: Visit) -> Html:
     on = _typed(visit).get("guard") in (True, "true")
     box = controls.tick("guard", visit.say("setup.guard"), on, change="settle")
     return tag("div", box, data_form=True, title=widgets.tip("guard")(visit.lang), data_key="guard")
+
+
+def _judge(visit: Visit, wrong: Mapping[str, str]) -> Html | None:
+    """Who judges written answers, by what, and what that takes before anybody is asked."""
+    if task_of(visit) != GENERATION:
+        return None
+    typed = _typed(visit)
+    name = str(typed.get("judge") or "").partition("#")[2]
+    words = visit.say("setup.judge_by", name=name) if name else visit.say("setup.judge")
+    boxes = (fields.draw(visit, one, typed, wrong) for one in fields.names(fields.JUDGE))
+    inside = tag("div", *boxes, class_="fields-of")
+    return tag("div", controls.fold(words, inside, _judging(visit, typed), key="judge"), data_form=True,
+               data_key="judge-of")
+
+
+def _judging(visit: Visit, typed: Mapping[str, Any]) -> Html | None:
+    """How often the judge is asked at most."""
+    rows = questions.count(visit, run_of(visit))
+    if not typed.get("judge") or rows is None:
+        return None
+    held = {**{name: ARGUMENTS[name].default for name in ("judge_rows", "judge_mode")}, **fields.draft(typed)}
+    most = int(held["judge_rows"]) if str(held["judge_rows"]).isdecimal() else rows
+    calls = judge.most_calls(len(chosen(visit)), min(most, rows), held["judge_mode"])
+    return controls.note(visit.say("setup.judging", calls=amounts.count(calls), tokens=judge.MOST_SAID_TOKENS))
 
 
 def _settings(visit: Visit, wrong: Mapping[str, str]) -> Html:
