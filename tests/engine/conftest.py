@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine.workbench import Studio, make_model, talks
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_loop_of_others() -> Iterator[None]:
+    """A browser driven by an earlier test leaves its event loop as this thread's running one; ours begin without it."""
+    running = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(running)
 
 
 @pytest.fixture
