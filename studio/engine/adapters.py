@@ -49,21 +49,30 @@ def read_shape(folder: Path) -> Shape:
 
     Raises InputError adapter_missing, adapter_kind, adapter_feature.
     """
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError("adapter_missing", path=str(folder)) from None
-    if config.get("peft_type") != "LORA":
-        raise InputError("adapter_kind", path=str(folder), kind=str(config.get("peft_type")))
-    for name in _UNKNOWN_WHEN_SET:
-        if config.get(name):
-            raise InputError("adapter_feature", path=str(folder), name=name)
+    config = read_config(folder, _UNKNOWN_WHEN_SET)
     targets = config.get("target_modules") or []
     targets = [targets] if isinstance(targets, str) else targets
     return Shape(int(config["r"]), float(config["lora_alpha"]), tuple(targets), float(config.get("lora_dropout") or 0),
                  bool(config.get("use_rslora")), bool(config.get("use_dora")),
                  tuple(config.get("modules_to_save") or ()), str(config.get("base_model_name_or_path") or ""),
                  {"revision": config.get("revision")})
+
+
+def read_config(folder: Path, refused: Iterable[str]) -> dict[str, Any]:
+    """adapter_config.json of a LoRA in which none of the `refused` settings is set.
+
+    Raises InputError adapter_missing, adapter_kind, adapter_feature.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError("adapter_missing", path=str(folder)) from None
+    if config.get("peft_type") != "LORA":
+        raise InputError("adapter_kind", path=str(folder), kind=str(config.get("peft_type")))
+    for name in refused:
+        if config.get(name):
+            raise InputError("adapter_feature", path=str(folder), name=name)
+    return dict(config)
 
 
 def attach(model: Any, shape: Shape) -> dict[str, nn.Parameter]:

@@ -15,7 +15,7 @@ import pytest
 
 from studio.data import prepare
 from studio.data.chat import ChatTokenizer
-from studio.engine.evaluate import program
+from studio.engine.evaluate import local, program
 from studio.errors import InputError, StopAsked
 from studio.records import read_json
 from studio.runs.files import RunFolder
@@ -131,7 +131,9 @@ def test_an_answer_without_an_end_is_cut_and_counted(whole: RunFolder) -> None:
     assert told(whole)["endings"]["base"]["length"] == len(lengths)
 
 
-def test_a_stopped_evaluation_goes_on_to_the_same_figures(bench: Studio, whole: RunFolder) -> None:
+def test_a_stopped_evaluation_goes_on_to_the_same_figures(bench: Studio, whole: RunFolder,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_LOOK_SECONDS", 0.0)  # a quick machine answers the rest between two looks
     folder = made(bench, "stopped", eval_batch_size=2)
     job = bench.job(folder)
     write = job.recorder.progress

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ _FATAL = ("engine_ended",)
 
 
 @dataclass
-class Local:
+class Local(ABC):
     """One base's process being asked; `work` is what a kind of asking does once everybody is loaded."""
 
     job: Job
@@ -54,9 +55,9 @@ class Local:
                     await task
             await worker.end()
 
+    @abstractmethod
     async def work(self, worker: Worker) -> None:
         """Ask everything that is left."""
-        raise NotImplementedError
 
     async def _asked_to_stop(self) -> None:
         while not self.job.stop.asked():

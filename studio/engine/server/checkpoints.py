@@ -86,7 +86,7 @@ class Checkpoints:
         return Loaded(name, _sha256(folder / prefix.WEIGHTS, shape), size, numbers)
 
     def _low_rank(self, name: str, folder: Path) -> Loaded:
-        config = _config(folder)
+        config = adapters.read_config(folder, _REFUSED)
         stored = _tensors(folder)
         shares, instead = self._sorted(folder, config, stored)
         self.unload(name)
@@ -192,19 +192,6 @@ def _layer_numbers(model: Any) -> tuple[int, int, int]:
     heads = int(getattr(config, "num_attention_heads", 0))
     size = int(getattr(config, "head_dim", 0) or config.hidden_size // max(heads, 1))
     return int(config.num_hidden_layers), int(getattr(config, "num_key_value_heads", None) or heads), size
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / adapters.CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError("adapter_missing", path=str(folder)) from None
-    if config.get("peft_type") != "LORA":
-        raise InputError("adapter_kind", path=str(folder), kind=str(config.get("peft_type")))
-    for name in _REFUSED:
-        if config.get(name):
-            raise InputError("adapter_feature", path=str(folder), name=name)
-    return dict(config)
 
 
 def _tensors(folder: Path) -> dict[str, Tensor]:
