@@ -2,6 +2,8 @@
 
     python -m studio.engine train RUN_FOLDER      learn
     python -m studio.engine evaluate RUN_FOLDER   ask models and score their answers
+    python -m studio.engine export RUN_FOLDER     take a model home and see that it is the same
+    python -m studio.engine replay CONFIG.json    one program opens what was exported and repeats some rows
     python -m studio.engine host CONFIG.json      one base model and its checkpoints answer, JSON lines in and out
     python -m studio.engine serve CONFIG.json     the front before such hosts, HTTP; knows no torch
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from studio.engine.diagnosis import diagnose
@@ -23,7 +26,7 @@ from studio.errors import StopAsked, StudioError
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
-VERBS = ("train", "evaluate", "host", "serve")
+VERBS = ("train", "evaluate", "export", "replay", "host", "serve")
 
 
 def main(argv: list[str]) -> int:
@@ -35,6 +38,10 @@ def main(argv: list[str]) -> int:
         from studio.engine.server import host
 
         return host.main(argv[1:])
+    if argv[0] == "replay":
+        from studio.engine.export import replay
+
+        return int(replay.main(argv[1:]))
     if argv[0] == "serve":
         from studio.engine.server import front
 
@@ -43,7 +50,7 @@ def main(argv: list[str]) -> int:
 
 
 def attend(path: Path) -> int:
-    """Do the work of one run folder: train or evaluate, as its spec says."""
+    """Do the work of one run folder: train, evaluate or export, as its spec says."""
     folder = RunFolder(path)
     ranks = Ranks.of_environment()
     recorder = Recorder(folder, silent=not ranks.first, lang=os.environ.get("STUDIO_LANG", "en"))
@@ -86,9 +93,7 @@ def _work(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> No
     _prepare_process(spec)
     job = Job(spec, folder, Workspace.at(), recorder, stop, ranks)
     if not works.learns(spec):
-        from studio.engine.evaluate import program
-
-        program.evaluate(job)
+        _other(works.verb(spec.stage))(job)
         return
     try:
         plugin("methods", spec.stage).train(job)
@@ -98,6 +103,17 @@ def _work(folder: RunFolder, ranks: Ranks, recorder: Recorder, stop: Stop) -> No
         from studio.engine.evaluate import guarding
 
         guarding.after_training(job)
+
+
+def _other(verb: str) -> Callable[[Job], None]:
+    """What does a work that is no training."""
+    if verb == "export":
+        from studio.engine.export.program import export
+
+        return export
+    from studio.engine.evaluate.program import evaluate
+
+    return evaluate
 
 
 def _prepare_process(spec: object) -> None:

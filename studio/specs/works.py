@@ -1,4 +1,4 @@
-"""Which kind of work a spec is, a training or an evaluation, and what is done with specs of every kind."""
+"""Which kind of work a spec is: a training, an evaluation or an export; and what is done with specs of every kind."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from studio.args.fields import Argument
 
-TRAIN, EVALUATE = "train", "evaluate"
+TRAIN, EVALUATE, EXPORT = "train", "evaluate", "export"
 # stage: the module of its spec; every other stage is a method of training.
-_OTHERS = {EVALUATE: "evaluate"}
+_OTHERS = {EVALUATE: "evaluate", EXPORT: "export"}
 
 
 def verb(stage: str) -> str:
