@@ -15,6 +15,7 @@ from studio.runs.ending import told
 from studio.runs.files import RunFolder
 from studio.runs.monitor import Monitor
 from studio.runs.stop import ask
+from studio.texts import has, say
 
 TICK_SECONDS = 0.25
 FAILED = ("failed", "lost")
@@ -81,7 +82,6 @@ class View:
 
     def _points(self, glimpse: Any) -> None:
         """A line for each logged step since the last look; of a run that was joined late, only the latest."""
-        evaluated = dict(zip(glimpse.eval_loss.steps, glimpse.eval_loss.values, strict=True))
         points = [
             (step, value)
             for step, value in zip(glimpse.loss.steps, glimpse.loss.values, strict=True)
@@ -90,8 +90,7 @@ class View:
         points, self.first = points[-1:] if self.first else points, False
         for step, value in points:
             said = self.voice.say("follow.step", step=step, total=glimpse.total or "?", loss=number(value))
-            measured = [key for key in evaluated if self.step < key <= step]
-            said += "".join(self.voice.say("follow.evaluation", loss=number(evaluated[key])) for key in measured[-1:])
+            said += self._measured(glimpse, self.step, step)
             self._write(said + self._pace(glimpse if step == points[-1][0] else None))
             self.step = step
 
@@ -116,9 +115,19 @@ class View:
             said += self.voice.say("follow.steps", step=glimpse.step or 0, total=glimpse.total or "?")
         if glimpse.loss.values:
             said += self.voice.say("follow.loss", loss=number(glimpse.loss.values[-1]))
-        if glimpse.eval_loss.values:
-            said += self.voice.say("follow.evaluation", loss=number(glimpse.eval_loss.values[-1]))
-        return said + self._pace(glimpse)
+        return said + self._measured(glimpse) + self._pace(glimpse)
+
+    def _measured(self, glimpse: Any, behind: int = -1, until: int | None = None) -> str:
+        """The last evaluation's loss, and the run's metric where it has one, between two steps."""
+        loss, value = (_last(curve, behind, until) for curve in (glimpse.eval_loss, glimpse.eval_metric))
+        said = "" if loss is None else self.voice.say("follow.evaluation", loss=number(loss))
+        if value is not None:
+            said += self.voice.say("follow.metric", name=self._metric(glimpse.metric), value=number(value))
+        return said
+
+    def _metric(self, name: str) -> str:
+        key = f"metrics.{name}.label"
+        return say(self.voice.lang, key) if has(self.voice.lang, key) else name
 
     def tell(self, sentence: str) -> None:
         """A sentence between the lines, once."""
@@ -135,6 +144,13 @@ class View:
     def _write(self, line: str) -> None:
         self.to.write(f"{line}\n")
         self.to.flush()
+
+
+def _last(curve: Any, behind: int, until: int | None) -> float | None:
+    """The last value of a curve behind one step and up to another."""
+    values = [value for step, value in zip(curve.steps, curve.values, strict=True)
+              if step > behind and (until is None or step <= until)]
+    return values[-1] if values else None
 
 
 def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:

@@ -56,7 +56,7 @@ def examined(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[Pr
                     problems.append(Problem("likelihood_elsewhere", "eval_models", {"value": one.name}))
             else:
                 problems += _said("eval_models", partial(inspect, one.base))
-    spec, wrong = _metrics(spec)
+    spec, wrong = _metrics(spec, workspace)
     spec, missing = _datasets(spec, workspace, paths)
     return spec, [*problems, *missing, *wrong, *_name(spec, workspace)]
 
@@ -83,7 +83,7 @@ def _run(spec: Any, workspace: Workspace) -> Iterator[Problem]:
         yield from _said("eval_run", lambda: RunStore(workspace).find(spec.eval_run))
 
 
-def _metrics(spec: Any) -> tuple[Any, list[Problem]]:
+def _metrics(spec: Any, workspace: Workspace) -> tuple[Any, list[Problem]]:
     """The spec with today's names of metrics, and those that are none or refuse to work."""
     found, problems = [], []
     for name in spec.metrics:
@@ -92,7 +92,7 @@ def _metrics(spec: Any) -> tuple[Any, list[Problem]]:
         except InputError as error:
             problems.append(Problem(error.code, "metrics", error.values))
     if not problems:
-        problems += _said("metrics", lambda: scoring.Scorer(found, evaluate.options(spec)))
+        problems += _said("metrics", lambda: scoring.Scorer(found, evaluate.options(spec, workspace)))
     return spec.model_copy(update={"metrics": list(dict.fromkeys(found))}), problems
 
 

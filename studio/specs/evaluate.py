@@ -13,12 +13,14 @@ from studio.args.fields import Argument, Group, NameList, Text, arg, arguments
 from studio.args.problems import of_choices, unknown_key
 from studio.errors import Problem
 from studio.plugins import kinds, plugin
+from studio.plugins.metrics import ROOT
 from studio.specs import train
 from studio.specs.chat import LoadingArguments, SamplingArguments
 from studio.specs.checking import borrowed, refuse, validated
 from studio.specs.groups import DataArguments, HardwareArguments, SavingArguments, TrainingArguments
 from studio.specs.older import translate
 from studio.specs.older_keys import JOINED, true
+from studio.workspace import Workspace
 
 STAGE = "evaluate"
 GENERATION, LIKELIHOOD, CHOICES = "generation", "likelihood", "choices"
@@ -135,9 +137,10 @@ def changed(spec: Any) -> dict[str, Any]:
     return {name: value for name, value in document(spec).items() if value != ARGUMENTS[name].default}
 
 
-def options(spec: Any) -> dict[str, Any]:
-    """The arguments of metrics alone, as they take them."""
-    return {a.name: getattr(spec, a.name) for a in ARGUMENTS.values() if a.group == "metrics"}
+def options(spec: Any, workspace: Workspace) -> dict[str, Any]:
+    """The arguments of metrics alone, as they take them, and the root of the workspace in which they score."""
+    found = {a.name: getattr(spec, a.name) for a in ARGUMENTS.values() if a.group == "metrics"}
+    return {**found, ROOT: str(workspace.root)}
 
 
 def _plain(draft: Mapping[str, Any]) -> dict[str, Any]:

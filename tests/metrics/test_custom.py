@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from studio.errors import InputError, StudioError, WorkError
+from studio.errors import InputError, SpecError, StudioError, WorkError
 from studio.plugins import plugin
-from studio.plugins.metrics import Row
+from studio.plugins.metrics import ROOT, Row
+from studio.scores.admission import admit
 from studio.texts.errors import of_error
 from studio.workspace import Workspace
 
@@ -58,6 +59,19 @@ def test_a_changed_file_must_be_confirmed_again(workspace: Workspace) -> None:
     write(workspace, "changing", STARTS.replace("startswith", "endswith"))
     with pytest.raises(InputError, match="custom_metric_unconfirmed"):
         custom.check(row.options)
+
+
+def test_the_root_of_the_call_is_looked_into_and_not_that_of_the_environment(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = write(workspace, "starts", STARTS)
+    options = {**row.options, ROOT: str(workspace.root)}
+    monkeypatch.setenv("STUDIO_ROOT", str(tmp_path_factory.mktemp("elsewhere")))
+    draft = {"eval_models": ["starter"], "dataset": ["number_words_heldout"], "metrics": ["custom"], **row.options}
+    assert admit(draft, workspace).metrics == ["custom"]
+    assert custom.score("abc", "ab", Row(options=options)) == 1
+    with pytest.raises(SpecError, match="custom_metric_missing|spec"):
+        admit(draft, Workspace.at())
 
 
 @pytest.mark.parametrize("name", ["", "nowhere", "../outside", "a/b", "x" * 99, "a.b"])

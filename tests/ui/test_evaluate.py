@@ -382,7 +382,7 @@ def test_a_tick_of_the_tab_that_is_not_in_sight_draws_nothing(page: Page) -> Non
 
 def test_a_users_own_function_is_shown_and_runs_only_once_it_was_read(page: Page, workspace: Workspace,
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STUDIO_ROOT", str(workspace.root))
+    monkeypatch.delenv("STUDIO_ROOT", raising=False)
     assert 'data-metric="custom"' not in Person(page).setup
     (workspace.data / "metrics").mkdir()
     path = workspace.data / "metrics" / "mine.py"

@@ -52,7 +52,7 @@ def ask(job: Job, model: Any, found: Questions, ledger: Ledger) -> None:
     left = [one for one in found.rows if not ledger.has(model.name, one.number)]
     failed, answered = 0, 0
     over = threading.Event()
-    with ThreadPoolExecutor(min(MOST_AT_ONCE, job.spec.eval_batch_size)) as pool:
+    with ledger.asking(), ThreadPoolExecutor(min(MOST_AT_ONCE, job.spec.eval_batch_size)) as pool:
         waiting = {pool.submit(_answer, job, model, one, over): one for one in left}
         try:
             while waiting:

@@ -26,9 +26,9 @@ def finish(job: Job, names: Sequence[str], metrics: Sequence[str], leaked: Leaks
     """
     results, recorder = job.folder.results, job.recorder
     path = results / NAME
-    recorder.phase("scoring")
+    recorder.phase("scoring", eta_seconds=None)
     arranged(path, names)
-    options = evaluate.options(job.spec)
+    options = evaluate.options(job.spec, job.workspace)
     failures = {} if scored else scoring.score_file(
         path, metrics, options, job.spec.cpu_threads, lambda done, of: recorder.progress(done=done, of=of),
         job.stop.asked)

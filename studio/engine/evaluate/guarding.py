@@ -32,8 +32,8 @@ def ask(job: Job, everybody: Sequence[Any]) -> None:
     asking = replace(job, spec=job.spec.model_copy(update={"max_new_tokens": most, "temperature": 0.0,
                                                            "num_beams": 1}))
     found = guard.questions(items)
-    with Ledger(folder, names, len(items), job.recorder) as ledger:
-        job.recorder.phase("answering", step=ledger.done, total=ledger.total)
+    with Ledger(folder, names, len(items), job.recorder, job.spec.eval_batch_size) as ledger:
+        job.recorder.phase("answering", step=ledger.done, total=ledger.total, eta_seconds=None)
         put_to(asking, everybody, found, ledger)
     scored = guard.scored(items, read(folder / NAME))
     (folder / NAME).write_bytes(b"".join(map(spelled, scored)))

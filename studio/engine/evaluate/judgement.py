@@ -50,7 +50,7 @@ def _ask(job: Job, names: Sequence[str]) -> None:
     cost = judge.expected(calls, bench.rubric, bench.lang, spec.judge_price)
     recorder.say("judge_cost", calls=cost.calls, read=cost.tokens_in, written=cost.tokens_out,
                  money="–" if cost.money is None else f"{cost.money:.2f}")
-    recorder.phase("judging")
+    recorder.phase("judging", eta_seconds=None)
     judged = judging.ask(bench, calls, job.folder.results / judge.CALLS, job.stop.asked,
                          lambda done, of: recorder.progress(done=done, of=of))
     found = judged | equal

@@ -69,7 +69,8 @@ class Local(ABC):
         for lane in self.lanes:
             if lane.adapter is not None:
                 await worker.load(lane.name, lane.adapter, lane.kind)
-        await self.work(worker)
+        with self.ledger.asking():
+            await self.work(worker)
 
     def failure(self, lane: Lane, question: Question, error: StudioError) -> Prediction:
         """A row that could not be answered: an empty answer that says so; raises when nothing works at all."""

@@ -39,8 +39,8 @@ def evaluate(job: Job) -> None:
     leaked = _leaks(job, found)
     job.stop.stay()
     names = [one.name for one in everybody]
-    with Ledger(job.folder.results, names, len(found.rows), recorder) as ledger:
-        recorder.phase("answering", step=ledger.done, total=ledger.total)
+    with Ledger(job.folder.results, names, len(found.rows), recorder, spec.eval_batch_size) as ledger:
+        recorder.phase("answering", step=ledger.done, total=ledger.total, eta_seconds=None)
         if spec.task == GENERATION:
             guarding.put_to(job, everybody, found, ledger)
         else:

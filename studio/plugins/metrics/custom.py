@@ -1,6 +1,11 @@
 """A user's own metric: the function `score` of a file in data/metrics, run only once its text has been confirmed.
 
-    def score(answer, reference, row):
+    def _workspace(options: Mapping[str, Any]) -> Workspace:
+    """The workspace of the call; where none is said, that of the process."""
+    return Workspace.at(options.get(ROOT))
+
+
+def score(answer, reference, row):
         return 1.0 if answer.startswith(reference) else 0.0
 
 It runs with all rights of the studio. So it is shown first (`look`), and it runs only while the file's hash is the one
@@ -21,7 +26,7 @@ from typing import Any
 
 from studio.args.fields import Group, Text, arg
 from studio.errors import InputError, WorkError
-from studio.plugins.metrics import NONE, Row, option
+from studio.plugins.metrics import NONE, ROOT, Row, option
 from studio.workspace import Workspace
 
 ORDER = 90
@@ -74,10 +79,10 @@ def check(options: Mapping[str, Any] = NONE) -> None:
 
 
 def _confirmed(options: Mapping[str, Any]) -> Source:
-    name = option(options, Arguments, "custom_function")
+    name, workspace = option(options, Arguments, "custom_function"), _workspace(options)
     if not name:
-        raise InputError("custom_metric_unnamed", known=list(offered(Workspace.at())))
-    source = look(name, Workspace.at())
+        raise InputError("custom_metric_unnamed", known=list(offered(workspace)))
+    source = look(name, workspace)
     if option(options, Arguments, "custom_hash") != source.hash:
         raise InputError("custom_metric_unconfirmed", name=name, path=str(source.path), hash=source.hash)
     return source
@@ -86,7 +91,7 @@ def _confirmed(options: Mapping[str, Any]) -> Source:
 def score(answer: str, reference: str, row: Row) -> float | None:
     """What the user's function returns, None too; raises WorkError where it fails or returns no number."""
     source = _kept(option(row.options, Arguments, "custom_function") or "",
-                   option(row.options, Arguments, "custom_hash") or "", str(Workspace.at().root))
+                   option(row.options, Arguments, "custom_hash") or "", str(_workspace(row.options).root))
     function = _function(source)
     try:
         value = function(answer, reference, row)
@@ -101,7 +106,7 @@ def score(answer: str, reference: str, row: Row) -> float | None:
 
 @lru_cache(maxsize=8)
 def _kept(name: str, confirmed: str, root: str) -> Source:
-    return _confirmed({"custom_function": name, "custom_hash": confirmed})
+    return _confirmed({"custom_function": name, "custom_hash": confirmed, ROOT: root})
 
 
 @lru_cache(maxsize=8)

@@ -18,8 +18,6 @@ from studio.ui.tabs.evaluate import rows, scores, shelf
 from studio.ui.tabs.evaluate.place import Place
 from studio.ui.tabs.evaluate.visit import Visit
 
-_ENOUGH = 20  # answers, before it is said how long the others will take
-
 
 def draw(visit: Visit) -> Html:
     """The opened evaluation; what will stand here while none is open."""
@@ -87,7 +85,7 @@ def _progress(visit: Visit, glimpse: Any) -> Html:
     words = say(visit.lang, key) if has(visit.lang, key) else ""
     if glimpse.state is State.STOPPING:
         words = visit.say("opened.stopping")
-    elif glimpse.phase == "answering" and glimpse.eta_seconds and glimpse.step >= _ENOUGH:
+    elif glimpse.phase == "answering" and glimpse.eta_seconds:
         words = visit.say("opened.left", phase=words, left=amounts.duration(glimpse.eta_seconds))
     done, total = (glimpse.step, glimpse.total) if glimpse.phase == "answering" else (glimpse.done, glimpse.of)
     again = "opened.stop_now" if glimpse.state is State.STOPPING else "opened.stop"
