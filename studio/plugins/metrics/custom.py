@@ -1,11 +1,6 @@
 """A user's own metric: the function `score` of a file in data/metrics, run only once its text has been confirmed.
 
-    def _workspace(options: Mapping[str, Any]) -> Workspace:
-    """The workspace of the call; where none is said, that of the process."""
-    return Workspace.at(options.get(ROOT))
-
-
-def score(answer, reference, row):
+    def score(answer, reference, row):
         return 1.0 if answer.startswith(reference) else 0.0
 
 It runs with all rights of the studio. So it is shown first (`look`), and it runs only while the file's hash is the one
@@ -86,6 +81,11 @@ def _confirmed(options: Mapping[str, Any]) -> Source:
     if option(options, Arguments, "custom_hash") != source.hash:
         raise InputError("custom_metric_unconfirmed", name=name, path=str(source.path), hash=source.hash)
     return source
+
+
+def _workspace(options: Mapping[str, Any]) -> Workspace:
+    """The workspace of the call; where none is said, that of the process."""
+    return Workspace.at(options.get(ROOT))
 
 
 def score(answer: str, reference: str, row: Row) -> float | None:
