@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.cli.models import recipe_of, sorted_words
@@ -55,15 +56,19 @@ def asked(call: Call, names: list[str], workspace: Workspace) -> dict[str, Any]:
     return {"eval_models": given} if given else {}
 
 
-def begin(spec: Any, workspace: Workspace, voice: Voice, *, name: str | None, detach: bool, json: bool) -> int:
-    """Create the run, start it and stay with it unless detached."""
+def begin(spec: Any, workspace: Workspace, voice: Voice, *, name: str | None, detach: bool, json: bool,
+          answers_to: Path | None = None) -> int:
+    """Create the run, start it and stay with it unless detached; its answers are written into a file, too."""
     from studio.cli.train import stay
     from studio.runs.start import start
     from studio.runs.store import RunStore
+    from studio.scores import foreign
     from studio.scores.admission import fingerprints
 
     with Presses() as presses:
         folder = RunStore(workspace).create(spec, name, fingerprints(spec, workspace))
+        if answers_to is not None:
+            foreign.promise(folder.results, answers_to)
         start(folder, workspace, lang=voice.lang)
         return stay(folder, voice, presses, detach=detach, json=json)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from studio.cli import evaluate
 from studio.cli.models import recipe_of, sorted_words
 from studio.cli.voice import Voice
 from studio.cli.words import Call, Option, Refused, Verb
-from studio.errors import InputError, StudioError, WorkError
+from studio.errors import InputError, StudioError
 from studio.workspace import Workspace
 
 
@@ -22,13 +21,8 @@ def work(call: Call) -> int:
     target = _target(call)
     spec, name = checked(call, workspace), call.options.get("name") or ""
     name = name or RunStore(workspace).suggest_name(spec)
-    code = evaluate.begin(spec, workspace, voice, name=name, detach=False, json=call.has("json"))
-    made = workspace.saves / name / "results"
-    if code or not (made / "scores.json").exists():
-        return code or 1
-    _written(made, target)
-    (voice.aside if call.has("json") else voice.out)(voice.say("predict.written", path=str(target)))
-    return 0
+    code = evaluate.begin(spec, workspace, voice, name=name, detach=False, json=call.has("json"), answers_to=target)
+    return code or int(not (workspace.saves / name / "results" / "scores.json").exists())
 
 
 def checked(call: Call, workspace: Workspace) -> Any:
@@ -63,21 +57,6 @@ def _target(call: Call) -> Path:
     if not path.parent.is_dir() or path.is_dir():
         raise InputError("file_unreadable", path=str(path), reason="-o")
     return path
-
-
-def _written(results: Path, target: Path) -> None:
-    """Put the answers at their place: the studio's own form for `.predictions.jsonl`, else the older systems'."""
-    from studio.scores.predictions import NAME, OLDER_NAME
-
-    source = results / (NAME if target.name.endswith(NAME) else OLDER_NAME)
-    aside = target.with_name(f".{target.name}.new")
-    try:
-        shutil.copyfile(source, aside)
-        aside.replace(target)
-    except OSError as error:
-        raise WorkError("disk_refuses", path=str(target), reason=error.strerror or str(error)) from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 VERBS = (

@@ -65,11 +65,14 @@ def _whole(value: float | None) -> str:
 
 def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
     """What an evaluation that has finished found, and where it can be read."""
+    from studio.scores import foreign
     from studio.scores.report import HTML
 
     first = voice.say("ended.evaluated", run=folder.name, answers=glimpse.total,
                       duration=voice.duration(glimpse.elapsed_seconds))
-    return [first, *scores(folder, voice), voice.say("ended.report", path=str(folder.results / HTML))]
+    target = foreign.promised(folder.results)
+    written = [voice.say("predict.written", path=str(target))] if target is not None else []
+    return [first, *scores(folder, voice), voice.say("ended.report", path=str(folder.results / HTML)), *written]
 
 
 def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:

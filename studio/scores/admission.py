@@ -13,12 +13,10 @@ from studio.data.fingerprint import fingerprint
 from studio.data.model import inspect
 from studio.errors import InputError, Problem, SpecError, StudioError
 from studio.runs import names
-from studio.runs.files import RunFolder
 from studio.runs.store import RunStore
-from studio.scores import harness, models, scoring
-from studio.scores.asked import entries
-from studio.specs import evaluate, frozen
-from studio.specs.rules import has_evaluation
+from studio.scores import guard, harness, models, scoring
+from studio.scores.asked import entries, holds_out
+from studio.specs import evaluate
 from studio.workspace import Workspace
 
 
@@ -136,17 +134,17 @@ def _dataset(name: str, spec: Any, workspace: Workspace, paths: bool) -> str:
 
 
 def _held_out(spec: Any, workspace: Workspace) -> Iterator[Problem]:
-    """A run that held nothing out has nothing to be asked, and without a run a dataset must be named."""
-    if not spec.eval_run:
-        yield Problem("questions_unnamed", "dataset", {})
-        return
+    """What is missing where no dataset is named: rows that a run held out, or else the guard, which has its own."""
     try:
-        trained, _ = frozen.thaw(RunFolder(workspace.saves / spec.eval_run).spec)
+        if guard.alone(spec, workspace):
+            yield from (Problem("guard_alone", option, {"name": option}) for option in ("metrics", "judge")
+                        if getattr(spec, option))
+        elif not spec.eval_run:
+            yield Problem("questions_unnamed", "dataset", {})
+        elif not holds_out(spec.eval_run, workspace):
+            yield Problem("run_held_nothing", "dataset", {"name": spec.eval_run})
     except StudioError as error:
         yield Problem(error.code, "eval_run", error.values)
-        return
-    if not hasattr(trained, "val_size") or not has_evaluation(trained):
-        yield Problem("run_held_nothing", "dataset", {"name": spec.eval_run})
 
 
 def _name(spec: Any, workspace: Workspace) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ from studio.scores.bare import REASONS, Bare
 from studio.scores.exams import Exam, evenly
 from studio.specs import frozen
 from studio.specs.evaluate import LIKELIHOOD
+from studio.specs.rules import has_evaluation
 from studio.workspace import Workspace
 
 HELD_OUT = "held_out"
@@ -106,6 +107,12 @@ def questions(spec: Any, workspace: Workspace, tell: Progress | None = None,
     if not rows:
         raise InputError("questions_none", reason=f"@data.skipped.{_reason(skipped)}" if skipped.total else "–")
     return Questions(tuple(rows), skipped, run.trained if run is not None else None)
+
+
+def holds_out(run: str, workspace: Workspace) -> bool:
+    """Whether a run held rows out; raises what reading its spec raises."""
+    trained, _ = frozen.thaw(RunFolder(workspace.saves / run).spec)
+    return hasattr(trained, "val_size") and has_evaluation(trained)
 
 
 def entries(names: Sequence[str], dataset_dir: str | None, workspace: Workspace) -> Iterator[tuple[Entry, int | None]]:

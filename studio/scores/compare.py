@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ FIXED, BROKEN, SAME_RIGHT, SAME_WRONG, UNKNOWN = "fixed", "broken", "same_right"
 BUCKETS = (FIXED, BROKEN, SAME_RIGHT, SAME_WRONG)
 ALL_BUCKETS = (*BUCKETS, UNKNOWN)
 HALF_RIGHT = 0.5
+RIGHT = "right"  # whether an answer to the forgetting guard is one that its suite takes
+_OWN = {RIGHT: SimpleNamespace(SHARE=True, HIGHER=True, SCALE=100)}
 # Figures of likelihood, which have no plug-in: less is better.
 LOWER = ("loss", "perplexity", "bits_per", "nats_per")
 
@@ -65,8 +68,8 @@ def threshold_of(metric: str, *scores: np.ndarray, chosen: Mapping[str, float] |
 
 
 def module_of(metric: str) -> Any:
-    """The plug-in of a metric; None for a name that no plug-in has (a likelihood, a judge's figure)."""
-    return plugin("metrics", metric) if metric in kinds("metrics") else None
+    """The plug-in of a metric, or what the guard's own says of itself; None for other names (a judge's figure)."""
+    return plugin("metrics", metric) if metric in kinds("metrics") else _OWN.get(metric)
 
 
 def is_higher(metric: str) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from studio.errors import InputError, WorkError
-from studio.scores.predictions import OLDER_NAME, Prediction, lines, parsed, read, whole_bytes
+from studio.records import read_json, write_json
+from studio.scores.predictions import NAME, OLDER_NAME, Prediction, lines, parsed, read, whole_bytes
 
 ANSWERS = ("predict", "answer", "prediction", "response", "output")
 REFERENCES = ("label", "reference", "labels", "target")
+PROMISED = "answers_to.json"  # in the results of a run: the file that its answers are for
 MOST_BYTES = 1 << 30  # of a file that is one JSON list and must be read whole
 
 
@@ -34,6 +37,36 @@ def predictions(path: Path, model: str, expected: int | None = None,
     for number, (line, row) in enumerate(_rows(path)):
         asked = rows[number] if rows is not None else None
         yield _prediction(row, number, model, (str(path), line), asked)
+
+
+def promise(results: Path, target: Path) -> None:
+    """Note where the answers are to be written once all of them are there, however often the run is interrupted."""
+    results.mkdir(parents=True, exist_ok=True)
+    write_json(results / PROMISED, {"path": str(target)})
+
+
+def promised(results: Path) -> Path | None:
+    """Where the answers of a run are to be written; None where nobody has asked for that."""
+    path = (read_json(results / PROMISED) or {}).get("path")
+    return Path(path) if isinstance(path, str) else None
+
+
+def deliver(results: Path) -> None:
+    """Write the answers to where they were promised.
+
+    The studio's own form for `…predictions.jsonl`, else the older systems'; raises WorkError disk_refuses.
+    """
+    target = promised(results)
+    if target is None:
+        return
+    aside = target.with_name(f".{target.name}.new")
+    try:
+        shutil.copyfile(results / (NAME if target.name.endswith(NAME) else OLDER_NAME), aside)
+        aside.replace(target)
+    except OSError as error:
+        raise WorkError("disk_refuses", path=str(target), reason=error.strerror or str(error)) from error
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def write_older(source: Path, model: str, folder: Path | None = None) -> Path:

@@ -20,13 +20,15 @@ from studio.errors import InputError
 from studio.records import read_json, write_json
 from studio.sample import Message, Sample
 from studio.scores import statistics
-from studio.scores.asked import Question, Questions
+from studio.scores.asked import Question, Questions, holds_out
+from studio.scores.compare import RIGHT
 from studio.scores.predictions import Prediction
 from studio.scores.statistics import Interval
+from studio.specs.evaluate import GENERATION
 from studio.workspace import Workspace
 
 SUITE, NAME, FOLDER = "guard.jsonl", "guard.json", "guard"
-RIGHT, GENERAL = "right", "general"
+GENERAL = "general"
 KINDS = ("talk", "sums", "instructions", "refusals", "format")
 LANGUAGES = ("en", "zh")
 MOST_TOKENS = 128
@@ -73,6 +75,15 @@ class Guard:
     def of(self, model: str, area: str = GENERAL) -> Mapping[str, Any] | None:
         """What a model has over the first in an area; None for the first itself."""
         return next((pair for pair in self.pairs if (pair["b"], pair["area"]) == (model, area)), None)
+
+
+def alone(spec: Any, workspace: Workspace) -> bool:
+    """Whether the suite is all that is asked: it is wanted, and no other rows are there.
+
+    Raises what reading the run's spec raises.
+    """
+    return bool(spec.guard and spec.task == GENERATION and not spec.dataset
+                and not (spec.eval_run and holds_out(spec.eval_run, workspace)))
 
 
 def suite(workspace: Workspace) -> tuple[Item, ...]:

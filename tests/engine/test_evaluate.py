@@ -20,7 +20,7 @@ from studio.errors import InputError, StopAsked
 from studio.records import read_json
 from studio.runs.files import RunFolder
 from studio.sample import Sample
-from studio.scores import asked, summary
+from studio.scores import asked, foreign, summary
 from studio.scores.admission import admit
 from studio.scores.browse import Predictions
 from studio.specs import frozen
@@ -135,6 +135,8 @@ def test_a_stopped_evaluation_goes_on_to_the_same_figures(bench: Studio, whole: 
                                                           monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_LOOK_SECONDS", 0.0)  # a quick machine answers the rest between two looks
     folder = made(bench, "stopped", eval_batch_size=2)
+    taken = bench.root / "taken.jsonl"
+    foreign.promise(folder.results, taken)
     job = bench.job(folder)
     write = job.recorder.progress
 
@@ -147,11 +149,12 @@ def test_a_stopped_evaluation_goes_on_to_the_same_figures(bench: Studio, whole: 
     with pytest.raises(StopAsked):
         program.evaluate(job)
     assert 5 <= len(answers(folder)) < 2 * HELD
-    assert not (folder.results / summary.NAME).exists()
+    assert not (folder.results / summary.NAME).exists() and not taken.exists()
     folder.stop.unlink()
     assert resumed(bench.job(folder)) >= 5
     assert answers(folder) == answers(whole)
     assert told(folder) == told(whole)
+    assert taken.read_bytes() == (whole.results / "generated_predictions.jsonl").read_bytes()
 
 
 def test_a_killed_evaluation_goes_on_to_the_same_figures(bench: Studio, whole: RunFolder) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from studio.engine.evaluate import guarding, program
+from studio.errors import SpecError
 from studio.records import read_json
 from studio.runs.files import RunFolder
 from studio.scores import guard, summary
@@ -64,6 +65,32 @@ def test_an_evaluation_asks_the_suite_beside_its_own_rows_and_goes_on_where_it_w
     assert rows == 8, "the suite's answers are not among the user's own"
     program.evaluate(bench.job(folder))
     assert (folder.results / guard.FOLDER / NAME).read_bytes() == first
+
+
+def test_the_suite_alone_is_asked_where_there_are_no_other_rows(bench: Studio) -> None:
+    spec = admit({"eval_models": ["starter"], "guard": True, "max_new_tokens": 8, "cpu_threads": 1}, Workspace(bench.root))
+    folder = RunFolder(bench.root / "saves" / "alone")
+    folder.path.mkdir(parents=True)
+    folder.spec.write_text(frozen.freeze(spec, "2026-01-01T00:00:00", {}), encoding="utf-8")
+    program.evaluate(bench.job(folder))
+    found, told = summary.load(folder.results), guard.load(folder.results)
+    assert found is not None and told is not None
+    assert found.scores["starter"]["right"].n == len(ROWS) == told.rows
+    assert [(one.model, one.row) for one in read(folder.results / NAME)] == [("starter", row) for row in range(3)]
+    report = (folder.results / "report.html").read_text(encoding="utf-8")
+    assert "Everyday questions right" in report and "日常问题答对" in report
+    assert (read_json(folder.progress) or {})["total"] == len(ROWS)
+
+
+def test_what_the_suite_does_not_take_is_refused_with_it(bench: Studio) -> None:
+    def codes(**draft: object) -> dict[str, str]:
+        with pytest.raises(SpecError) as refused:
+            admit({"eval_models": ["starter"], **draft}, Workspace(bench.root))
+        return {problem.field: problem.code for problem in refused.value.problems}
+
+    assert codes() == {"dataset": "questions_unnamed"}
+    assert codes(guard=True, task="likelihood") == {"dataset": "questions_unnamed"}
+    assert codes(guard=True, metrics=["exact_match"]) == {"metrics": "guard_alone"}
 
 
 def test_a_guard_that_cannot_be_asked_does_the_run_no_harm(bench: Studio) -> None:

@@ -40,6 +40,7 @@ def finish(job: Job, names: Sequence[str], metrics: Sequence[str], leaked: Leaks
     recorder.phase("reporting")
     report.write(results, found, predictions, report.of_run(job.folder.path, leaked), recorder.lang)
     foreign.write_older(path, names[-1], results)
+    foreign.deliver(results)
 
 
 def by_subject(path: Path, metrics: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from studio.chats.lanes import BASE, Lane
-from studio.engine.evaluate import answering, elsewhere
+from studio.engine.evaluate import answering, elsewhere, finishing
 from studio.engine.evaluate.ledger import Ledger
 from studio.engine.job import Job
 from studio.errors import StopAsked, StudioError
@@ -38,6 +39,16 @@ def ask(job: Job, everybody: Sequence[Any]) -> None:
     scored = guard.scored(items, read(folder / NAME))
     (folder / NAME).write_bytes(b"".join(map(spelled, scored)))
     guard.write(job.folder.results, guard.summarise(items, scored, names))
+
+
+def evaluate_alone(job: Job, everybody: Sequence[Any]) -> None:
+    """Ask the suite and nothing else: its answers are the evaluation's rows, its right ones their score."""
+    ask(job, everybody)
+    results, names = job.folder.results, [one.name for one in everybody]
+    shutil.copyfile(results / guard.FOLDER / NAME, results / NAME)
+    finishing.finish(job, names, (guard.RIGHT,), None, scored=True)
+    total = len(names) * len(guard.suite(job.workspace))
+    job.recorder.phase("finished", step=total, total=total)
 
 
 def put_to(job: Job, everybody: Sequence[Any], found: Questions, ledger: Ledger) -> None:
@@ -102,8 +113,6 @@ def after_training(job: Job) -> None:
 
 def _fresh(job: Job) -> None:
     """Begin anew when the run has learned on since it was asked."""
-    import shutil
-
     found = result(job.folder)
     now = {"checkpoint": found.path.name if found else None, "loss": found.loss if found else None}
     if read_json(job.folder.results / OF) != now:

@@ -16,7 +16,7 @@ from studio.engine.evaluate.ledger import Ledger
 from studio.engine.job import Job
 from studio.errors import InputError, StopAsked, StudioError
 from studio.records import read_json, write_json
-from studio.scores import asked, leaks, models, scoring
+from studio.scores import asked, guard, leaks, models, scoring
 from studio.scores.asked import Questions
 from studio.scores.leaks import Leaks
 from studio.specs.evaluate import GENERATION, HARNESS
@@ -30,6 +30,9 @@ def evaluate(job: Job) -> None:
     everybody = models.asked(spec, job.workspace)
     if spec.task == HARNESS:
         harness.evaluate(job, everybody)
+        return
+    if guard.alone(spec, job.workspace):
+        guarding.evaluate_alone(job, everybody)
         return
     recorder.phase("tokenising")
     found = asked.questions(spec, job.workspace, lambda done, of: recorder.progress(done=done, of=of), job.stop.asked)

@@ -92,7 +92,7 @@ def _sentence(found: Guard, task: Summary | None, model: str) -> Said:
 def _task(task: Summary | None, base: str, model: str) -> Said | None:
     """What was gained on the user's own rows, by the metric that the report tells first."""
     pairs = [pair for pair in task.pairs if (pair["a"], pair["b"]) == (base, model)
-             and compare.has_sides(pair["metric"])] if task is not None else []
+             and compare.has_sides(pair["metric"]) and pair["metric"] != guard.RIGHT] if task is not None else []
     if not pairs:
         return None
     pair = next((one for one in pairs if wording.is_told(one)), pairs[0])

@@ -32,6 +32,8 @@ def asked(visit: Visit, name: str) -> str:
     """What was asked in an evaluation: datasets, exams, or the rows that a run held out."""
     about = lanes.said(visit.workspace, name)
     names = [str(one) for one in about.get("dataset") or []]
+    if not names and about.get("guard") and not about.get("eval_run"):
+        return visit.say("guard.title")
     if not names:
         return visit.say("setup.held_out", run=about.get("eval_run") or "–")
     return controls.joined(visit.lang, [visit.say("setup.exam", name=Path(one).stem) if "/" in one else one
