@@ -1,7 +1,7 @@
 """Checkpoints: written whole or not at all, read back to go on exactly where the run was.
 
     checkpoints/step-<n>/           weights as other programs read them (model, adapter or prefix)
-        state.json                  step, epoch, loss, eval_loss: for lists
+        state.json                  step, epoch, loss, eval_loss: for lists; base: which model it stands on
         trainer/optimizer.pt        the optimizer's tensors
         trainer/moving.pt           float32 originals, where the weights above are stored in fewer bits
         trainer/state.json          everything else that the loop remembers
@@ -26,7 +26,7 @@ from studio.records import read_json, write_json
 from studio.runs.files import RunFolder
 
 _SHOWN = ("step", "epoch", "loss", "eval_loss")
-_MEASURED = ("eval_metric", "eval_rank")  # of a run that has a metric
+_WHERE_THERE = ("eval_metric", "eval_rank", "base")  # what not every run has
 
 
 def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict[str, Any], *,
@@ -59,7 +59,7 @@ def save(folder: RunFolder, step: int, tuned: Tuned, optimizer: Any, state: dict
 
 def shown_of(state: dict[str, Any]) -> tuple[str, ...]:
     """What of the loop's state is for lists."""
-    return (*_SHOWN, *(name for name in _MEASURED if state.get(name) is not None))
+    return (*_SHOWN, *(name for name in _WHERE_THERE if state.get(name) not in (None, "")))
 
 
 def note(folder: RunFolder, step: int, state: dict[str, Any]) -> None:

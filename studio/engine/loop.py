@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from studio.data.mark import mark
 from studio.engine import checkpoint, evaluation, optimizer
 from studio.engine.batching import Batch, Plan, flattened, padded
 from studio.engine.job import Job
@@ -43,6 +44,7 @@ class State:
     eval_metric: float | None = None
     eval_rank: float | None = None
     best_rank: float | None = None
+    base: str = ""  # the mark of the model below, so that an export later knows whether it is still the same
 
 
 @dataclass
@@ -72,6 +74,7 @@ class Trainer:
     def train(self) -> None:
         """Train to the end; raises StopAsked after saving when somebody asked, WorkError when the work fails."""
         self._go_on()
+        self.state.base = mark(self.job.model_folder) if self.job.model_folder else ""
         self.network.model.train()
         self._phase("training")
         try:

@@ -16,6 +16,7 @@ from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
 RECORD = "export.json"
+OWN = "export"  # the folder in the run, where none is named
 _WRITTEN = ".written"
 _BLOCK = 1 << 20
 
@@ -31,7 +32,7 @@ class Place:
     @classmethod
     def of(cls, spec: Any, run: RunFolder, workspace: Workspace) -> Place:
         """The place of an export: `export_dir`, else `export/` in its run; raises InputError export_outside."""
-        target = run.path / "export" if not spec.export_dir else Path(spec.export_dir).expanduser()
+        target = run.path / OWN if not spec.export_dir else Path(spec.export_dir).expanduser()
         target = (target if target.is_absolute() else workspace.root / target).resolve()
         if not target.is_relative_to(workspace.root.resolve()) or target == workspace.root.resolve():
             raise InputError("export_outside", path=str(target), root=str(workspace.root))
@@ -60,7 +61,7 @@ class Place:
         free = shutil.disk_usage(self.aside).free
         if free < size:
             shutil.rmtree(self.aside, ignore_errors=True)
-            raise WorkError("disk_short", path=str(self.target), needed=size, free=free)
+            raise WorkError("disk_short", path=str(self.target), needed=sized(size), free=sized(free))
 
     def mark_written(self) -> None:
         """Say that the form is done; a run that goes on begins behind this."""
@@ -81,6 +82,15 @@ class Place:
     def discard(self) -> None:
         """Leave nothing aside."""
         shutil.rmtree(self.aside, ignore_errors=True)
+
+
+def sized(count: float) -> str:
+    """Bytes in the unit that fits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
 
 
 def manifest(folder: Path, stay: Callable[[], None]) -> list[dict[str, Any]]:

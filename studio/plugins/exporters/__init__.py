@@ -12,8 +12,8 @@ and may have
     HOLDS            the forms that it may hold (zip, hub, server …); such a form has neither RUNTIME nor limits
     inside(spec)     which of those it holds this time
     memory(source, spec)   bytes of memory that writing takes, where that is more than a few tensors
-    refuse(source, spec)   problems: what cannot be made of this source, each beside its argument; quick, loads no weights
-    needs()          raises InputError when an optional part is not installed
+    refuse(source, spec)   problems: what cannot be made of this source, each beside its argument; loads no weights
+    needs()          raises InputError when an optional part is not installed: `require("onnx")`
     opened(folder)   the file or folder inside the result that RUNTIME opens; the folder itself otherwise
     pack(work)       a last change when card and verdict are written, still aside (an archive)
     deliver(work)    what happens with the finished folder `work.target`: a push, an import into a running program
@@ -27,7 +27,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from studio.errors import InputError
 from studio.plugins import plugin
+from studio.prepare import parts
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Limits:
 
 
 EXACT = Limits(Bound(1.0, 1e-3, 1.001), Bound(0.98, 0.05, 1.01))
+
+
+def require(part: str) -> None:
+    """Raise InputError part_missing when an optional part of the studio (`llama-cpp`, `onnx`, …) is not installed."""
+    if not parts.is_installed(part):
+        raise InputError("part_missing", part=part)
 
 
 def exporter(form: str) -> ModuleType:
