@@ -10,6 +10,7 @@ from typing import Any
 
 from studio.engine.export import acceptance
 from studio.engine.job import Job
+from studio.errors import StopAsked
 from studio.exports import card, source
 from studio.exports.place import Place, manifest
 from studio.exports.source import Source
@@ -22,6 +23,7 @@ def export(job: Job) -> None:
     spec, recorder, began = job.spec, job.recorder, time.monotonic()
     found = source.find(spec, job.workspace)
     place = Place.of(spec, job.folder, job.workspace)
+    job.stop.stay()
     form = exporters.exporter(spec.export_to)
     work = _work(job, found, place)
     if not place.finished:
@@ -35,7 +37,7 @@ def export(job: Job) -> None:
             form.pack(work)
         recorder.phase("checking")
         record = {"form": spec.export_to, "source": found.name, "run": found.run, "step": found.step,
-                  "path": str(place.target), "files": manifest(place.aside, job.stop.stay), "acceptance": verdict,
+                  "path": str(place.target), "files": manifest(place.aside, work.stay), "acceptance": verdict,
                   "seconds": round(time.monotonic() - began, 2)}
         place.finish({**record, "bytes": sum(one["bytes"] for one in record["files"])})
     if hasattr(form, "deliver"):
@@ -50,8 +52,12 @@ def _work(job: Job, found: Source, place: Place) -> Work:
     def tell(done: int, total: int, name: str) -> None:
         recorder.progress(step=done, total=total, name=name)
 
-    return Work(job.spec, found, job.workspace, job.folder, place.aside, place.target, tell, job.stop.stay,
-                recorder.say, recorder.lang)
+    def stay() -> None:
+        if job.stop.asked():
+            raise StopAsked(place.aside.name)
+
+    return Work(job.spec, found, job.workspace, job.folder, place.aside, place.target, tell, stay, recorder.say,
+                recorder.lang)
 
 
 def _write(job: Job, form: Any, work: Work, place: Place) -> None:
@@ -62,7 +68,7 @@ def _write(job: Job, form: Any, work: Work, place: Place) -> None:
     job.recorder.phase("exporting")
     try:
         form.write(work)
-        job.stop.stay()
+        work.stay()
         place.mark_written()
     except BaseException:
         if not place.written:
