@@ -1,0 +1,120 @@
+"""safetensors files of a chosen size, tensor by tensor: headers known beforehand, untouched numbers copied as bytes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from studio.exports.weights.files import INDEX, SINGLE, Tensor
+from studio.exports.weights.stream import Planned, Stream
+from studio.exports.work import Work
+
+WEIGHTS = "model-{number:05d}-of-{count:05d}.safetensors"
+_COPIED = 8 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write(made: Stream, into: Path, size_gb: float, work: Work) -> list[Path]:
+    """Write config.json and the weights into an empty folder; the files written.
+
+    Raises StopAsked, WorkError export_not_finite, export_overflow, OSError when the disk is full.
+    """
+    shards = _shards(made.planned, int(size_gb * 1e9))
+    names = [SINGLE] if len(shards) == 1 else [
+        WEIGHTS.format(number=number, count=len(shards)) for number in range(1, len(shards) + 1)]
+    done, total = 0, made.bytes
+    for file, shard in zip(names, shards, strict=True):
+        with open(into / file, "wb", buffering=0) as out:
+            out.write(_header({name: made.planned[name] for name in shard}))
+            for name in shard:
+                work.tell(done, total, name)
+                _write_tensor(made, name, out, work)
+                done += made.planned[name].bytes
+    work.tell(total, total, "")
+    if len(shards) > 1:
+        index = {"metadata": {"total_size": total, "total_parameters": made.parameters},
+                 "weight_map": {name: file for file, shard in zip(names, shards, strict=True) for name in shard}}
+        _write_json(into / INDEX, index)
+    _write_json(into / "config.json", made.config)
+    return [into / name for name in names]
+
+
+def _shards(planned: Mapping[str, Planned], most: int) -> list[list[str]]:
+    """The tensors by file, in order; one that is larger than a file may be has one of its own."""
+    found: list[list[str]] = [[]]
+    held = 0
+    for name, one in planned.items():
+        if found[-1] and held + one.bytes > most:
+            found.append([])
+            held = 0
+        found[-1].append(name)
+        held += one.bytes
+    return found
+
+
+def _header(planned: Mapping[str, Planned]) -> bytes:
+    about: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, one in planned.items():
+        about[name] = {"dtype": one.dtype, "shape": list(one.shape), "data_offsets": [at, at + one.bytes]}
+        at += one.bytes
+    text = json.dumps(about, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
+
+
+def _write_tensor(made: Stream, name: str, out: Any, work: Work) -> None:
+    taken = made.copied(name)
+    if taken is not None:
+        _copy(taken, out, work)
+        return
+    for block in made.stored(name):
+        work.stay()
+        put(out, block)
+
+
+def put(out: Any, block: np.ndarray) -> None:
+    """Write all of an array to an unbuffered file."""
+    left = memoryview(np.ascontiguousarray(block)).cast("B") if block.size else memoryview(b"")
+    while left:
+        left = left[out.write(left):]
+
+
+def _copy(tensor: Tensor, out: Any, work: Work) -> None:
+    """A tensor's bytes from file to file, inside the kernel where it can."""
+    with open(tensor.path, "rb", buffering=0) as file:
+        at, end = tensor.start, tensor.start + tensor.bytes
+        by_kernel = hasattr(os, "copy_file_range")
+        while at < end:
+            work.stay()
+            count = min(_COPIED, end - at)
+            if by_kernel:
+                try:
+                    copied = os.copy_file_range(file.fileno(), out.fileno(), count, at)
+                except OSError as error:
+                    if error.errno in _FULL:
+                        raise
+                    by_kernel = False
+                    continue
+                if copied:
+                    at += copied
+                    continue
+                by_kernel = False
+                continue
+            file.seek(at)
+            block = file.read(min(count, 1 << 20))
+            if not block:
+                raise EOFError(str(tensor.path))
+            put(out, np.frombuffer(block, np.uint8))
+            at += len(block)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
