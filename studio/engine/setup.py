@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from studio.data import mix
 from studio.engine.job import Job
 from studio.errors import InputError, StopAsked, StudioError
 from studio.plugins import plugin
+from studio.records import write_json
 from studio.specs.auto import resolve
 from studio.specs.schedule import schedule
 
@@ -57,6 +59,7 @@ def _prepared(job: Job) -> tuple[Any, int]:
     if job.ranks.first:
         try:
             data, pad = _prepare(job)
+            _note(job, data)
         except StudioError as error:
             if job.ranks.alone:
                 raise
@@ -88,6 +91,14 @@ def _prepare(job: Job) -> tuple[Any, int]:
     if counts.left_out or counts.repeated:
         job.recorder.say("mixed", left_out=counts.left_out, repeated=counts.repeated)
     return data, ChatTokenizer.load(job.model_folder, job.spec.template, job.spec.default_system, job.workspace).pad_id
+
+
+def _note(job: Job, data: Any) -> None:
+    """Write down what the run learns from: a model card tells it when the data has long changed."""
+    write_json(job.folder.data, {name: {
+        "rows": counts.used - counts.held_out - counts.left_out, "held_out": counts.held_out,
+        "fingerprint": data.fingerprints.get(mix.limited(name, data.fingerprints)[0])}
+        for name, counts in data.each.items()})
 
 
 def _built(job: Job, data: Any, pad: int) -> Trainer:

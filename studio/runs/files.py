@@ -38,6 +38,11 @@ class RunFolder:
         return self.path / "lock"
 
     @property
+    def data(self) -> Path:
+        """What the run learned from: rows and fingerprint of each dataset; written by the engine's rank 0."""
+        return self.path / "data.json"
+
+    @property
     def log(self) -> Path:
         """One JSON object per logging step, appended by the engine's rank 0."""
         return self.path / "trainer_log.jsonl"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,9 +14,10 @@ from studio.scores.report.about import About
 from studio.scores.report.wording import said
 from studio.scores.summary import Summary, ranged, shown
 from studio.texts import say
+from studio.texts.markdown import code, fenced, inline
+from studio.texts.markdown import table as table_of
 
 MOST_SHOWN = 600
-_FENCE = re.compile(r"`{3,}")
 _COLUMNS = ("model", "metric", "value", "low", "high", "n", "missing", "how", "signature")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -42,34 +42,34 @@ def table(summary: Summary) -> str:
 
 
 def _lines(summary: Summary, predictions: Predictions, about: About, lang: str) -> Iterator[str]:
-    yield f"# {_inline(about.title)}"
+    yield f"# {inline(about.title)}"
     yield ""
     yield said("made", rows=summary.rows, made=about.day)(lang)
     for one in general.sentences(summary, about.guard, about.judged):
-        yield f"\n**{_inline(one(lang))}**"
+        yield f"\n**{inline(one(lang))}**"
     yield from _section("scores", lang)
     yield from _rows([said(f"scores.{name}")(lang) for name in ("model", "score", "interval", "rows", "how")],
-                     _scores(summary, lang), lang)
+                     _scores(summary, lang))
     if summary.pairs:
         yield from _section("pairs", lang)
         yield from _rows([said(f"pairs.{name}")(lang) for name in ("metric", "pair", "difference", "p", "verdict")],
-                         _pairs(summary, lang), lang)
+                         _pairs(summary, lang))
     if about.guard is not None:
         yield from _section("guard", lang)
         yield from _rows([one(lang) for one in general.heads()],
-                         ([cell(lang) for cell in cells] for cells in general.rows(about.guard)), lang)
-    notes = [_inline(one(lang)) for one in wording.notes(summary, about)]
+                         ([cell(lang) for cell in cells] for cells in general.rows(about.guard)))
+    notes = [inline(one(lang)) for one in wording.notes(summary, about)]
     if notes:
         yield from _section("notes", lang)
         yield from (f"- {one}" for one in notes)
     yield from _buckets(summary, predictions, lang)
     if about.settings:
         yield from _section("settings", lang)
-        yield from (f"- `{name}`: {_code(value)}" for name, value in about.settings.items()
+        yield from (f"- `{name}`: {code(value)}" for name, value in about.settings.items()
                     if value not in (None, "", [], {}))
     if about.commands:
         yield from _section("again", lang)
-        yield from _fenced("\n".join(about.commands))
+        yield from fenced("\n".join(about.commands))
 
 
 def _scores(summary: Summary, lang: str) -> Iterator[Sequence[str]]:
@@ -103,39 +103,18 @@ def _sample(row: Shown, lang: str) -> Iterator[str]:
     yield f"\n### {said('samples.row', row=row.row)(lang)}"
     for name, text in (("question", given[0].question), ("reference", given[0].reference)) if given else ():
         yield f"\n{said(f'samples.{name}')(lang)}\n"
-        yield from _fenced(text)
+        yield from fenced(text, most=MOST_SHOWN)
     for one in given:
-        yield f"\n{_inline(one.model)}\n"
-        yield from _fenced(one.answer)
+        yield f"\n{inline(one.model)}\n"
+        yield from fenced(one.answer, most=MOST_SHOWN)
 
 
 def _section(name: str, lang: str) -> Iterator[str]:
     yield f"\n## {said(f'{name}.title')(lang)}\n"
 
 
-def _rows(heads: Sequence[str], rows: Iterator[Sequence[str]], lang: str) -> Iterator[str]:
-    yield f"| {' | '.join(heads)} |"
-    yield "|" + " --- |" * len(heads)
-    for row in rows:
-        yield f"| {' | '.join(_inline(cell) for cell in row)} |"
-
-
-def _fenced(text: str) -> Iterator[str]:
-    """A text in a fence longer than any in it."""
-    text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
-    marks = "`" * max([3, *(len(found) + 1 for found in _FENCE.findall(text))])
-    yield from (marks, text, marks)
-
-
-def _inline(text: str) -> str:
-    """A text in a line or a cell, with nothing that Markdown or HTML would act upon."""
-    text = re.sub(r"([\\`*_\[\]|<>])", r"\\\1", " ".join(text.split()))
-    return text.replace("&", "&amp;")
-
-
-def _code(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return f"`{text}`" if "`" not in text else _inline(text)
+def _rows(heads: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
+    return table_of(heads, ([inline(cell) for cell in row] for row in rows))
 
 
 def _number(value: float | None) -> str:
