@@ -28,6 +28,7 @@ from studio.specs import frozen, works
 from studio.workspace import Workspace
 
 _HEAD = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.S)
+FOLDER = "FOLDER"
 _MOST_HEAD = 100_000  # characters of another's card that are looked at
 
 
@@ -59,6 +60,7 @@ class Learning:
     is_best: bool
     eval_loss: float | None
     eval_metric: float | None
+    base_mark: str
     curves: Curves | None
 
 
@@ -69,6 +71,7 @@ class Facts:
     title: str
     source: Source
     form: str
+    inside: str
     spec: Any
     base: str
     base_hub: str
@@ -92,9 +95,10 @@ def gather(work: Work, verdict: Mapping[str, Any]) -> Facts:
     # A fully tuned checkpoint is its own base on disk; what it grew from stands in its run.
     base = str(source.told.get("model_name_or_path") or source.base_name) if source.kind == "whole" and source.run \
         else source.base_name
-    folder = _located(base, workspace) or source.base
+    folder = _located(base, workspace, str(source.told.get("model_revision") or "main")) or source.base
     return Facts(
-        title=_title(source), source=source, form=work.spec.export_to, spec=work.spec, base=shown(base),
+        title=_title(source), source=source, form=work.spec.export_to,
+        inside=exporters.innermost(work.spec).__name__.rpartition(".")[2], spec=work.spec, base=shown(base),
         base_hub=hub_name(base, workspace, folder), base_licence=_licence(folder),
         architecture="" if facts is None else facts.architecture, parameters=0 if facts is None else facts.parameters,
         learning=learning, evaluations=found,
@@ -131,9 +135,9 @@ def _inspected(folder: Path) -> model.ModelFacts | None:
         return None
 
 
-def _located(name: str, workspace: Workspace) -> Path | None:
+def _located(name: str, workspace: Workspace, revision: str) -> Path | None:
     try:
-        return model.locate(name, workspace)
+        return model.locate(name, workspace, revision)
     except StudioError:
         return None
 
@@ -168,7 +172,13 @@ def _learning(source: Source, workspace: Workspace) -> Learning | None:
     last = curves.last if curves is not None else None
     return Learning(source.run, source.told, _data(source.told, folder, workspace), changed, source.step, last,
                     one is not None and one.best, None if one is None else one.eval_loss,
-                    None if one is None else one.eval_metric, curves)
+                    None if one is None else one.eval_metric, _mark(folder, source.step), curves)
+
+
+def _mark(folder: RunFolder, step: int | None) -> str:
+    """The mark of the model below the checkpoint, if training wrote it down."""
+    found = read_json(folder.checkpoint(step or 0) / "state.json") or {}
+    return str(found.get("base") or "")
 
 
 def _curves(folder: RunFolder, step: int | None) -> Curves | None:
@@ -220,12 +230,12 @@ def _whole(value: Any) -> int | None:
 # ---- how it is run ----
 
 def _commands(work: Work) -> dict[str, str]:
-    """{program: lines} of the form and of what it holds; the folder is called `.`, since nobody else has its path."""
+    """{program: lines} of the form and of what it holds; nobody else has the folder's path, so it is left out."""
     found: dict[str, str] = {}
-    for form in (exporters.innermost(work.spec), exporters.exporter(work.spec.export_to)):
+    for form in (exporters.exporter(work.spec.export_to), exporters.innermost(work.spec)):
         if not hasattr(form, "commands"):
             continue
         for program, lines in form.commands(work).items():
             text = lines if isinstance(lines, str) else "\n".join(lines)
-            found[program] = text.replace(str(work.target), ".").strip()
+            found.setdefault(program, text.replace(str(work.target), FOLDER).strip())
     return found

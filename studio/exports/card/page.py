@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from studio import __version__
 from studio.args import document
+from studio.exports import acceptance
 from studio.exports.card import accepted, scored
 from studio.exports.card.facts import Dataset, Facts, Learning, shown
 from studio.scores.summary import written
@@ -42,14 +44,19 @@ def said(lang: str, key: str, /, **values: Any) -> str:
     return say(lang, f"exports.card.{key}", **values)
 
 
+def paragraph(lang: str, *sentences: str) -> str:
+    """Sentences one after the other, as the language sets them."""
+    return reduce(lambda one, other: said(lang, "pair", one=one, other=other), sentences)
+
+
 def word(lang: str, key: str, otherwise: str) -> str:
     """What something is called, its own name where the language has no word for it."""
     return say(lang, key) if has(lang, key) else otherwise
 
 
 def form(facts: Facts, lang: str) -> str:
-    """What the form is called."""
-    return word(lang, f"exporters.{facts.form}.label", facts.form)
+    """What the form is called, and what it holds."""
+    return " · ".join(word(lang, f"exporters.{name}.label", name) for name in dict.fromkeys((facts.form, facts.inside)))
 
 
 def _title(facts: Facts, lang: str) -> Iterator[str]:
@@ -79,7 +86,8 @@ def _run(facts: Facts, lang: str) -> Iterator[str]:
     yield said(lang, "run.explained")
     for program, lines in facts.commands.items():
         kind = "python" if lines.startswith(_PYTHON) else "sh"
-        yield from ("", f"### {inline(program)}", "", *fenced(lines, kind))
+        name = word(lang, f"exports.card.run.programs.{program}", acceptance.runtime(lang, program))
+        yield from ("", f"### {inline(name)}", "", *fenced(lines, kind))
 
 
 # ---- how it was made ----
@@ -99,6 +107,8 @@ def _made(facts: Facts, lang: str) -> Iterator[str]:
 def _facts(facts: Facts, lang: str) -> Iterator[tuple[str, str]]:
     learning = facts.learning
     yield "base", inline(facts.base_hub or facts.base)
+    if learning is not None and learning.base_mark:
+        yield "base_mark", code(learning.base_mark)
     if facts.architecture:
         yield "architecture", code(facts.architecture)
     if facts.parameters:
@@ -153,9 +163,8 @@ def _data(facts: Facts, lang: str) -> Iterator[str]:
     names = ["name", *(("rows", "held_out") if with_rows else ()), "fingerprint"]
     yield from table([said(lang, f"data.{name}") for name in names],
                      (_dataset(one, with_rows, lang) for one in data))
-    yield from ("", said(lang, "data.explained"))
-    if any(one.is_today for one in data):
-        yield said(lang, "data.today")
+    remarks = ["explained", *(["today"] if any(one.is_today for one in data) else [])]
+    yield from ("", paragraph(lang, *(said(lang, f"data.{name}") for name in remarks)))
 
 
 def _dataset(one: Dataset, with_rows: bool, lang: str) -> Sequence[str]:
@@ -202,23 +211,22 @@ def _curves(facts: Facts, lang: str) -> Iterator[str]:
         return
     yield from section("curves", lang)
     yield f"![{said(lang, 'curves.title')}]({PICTURES[lang]})"
-    yield from ("", said(lang, "curves.told", first=written(curves.loss.values[0], 3),
-                         last=written(curves.smoothed.values[-1], 3), steps=count(curves.last)))
+    told = [said(lang, "curves.told", first=written(curves.loss.values[0], 3),
+                 last=written(curves.smoothed.values[-1], 3), steps=count(curves.last))]
     if curves.evaluated.values:
         best = min(range(len(curves.evaluated.values)), key=curves.evaluated.values.__getitem__)
-        yield said(lang, "curves.best", loss=written(curves.evaluated.values[best], 3),
-                   step=count(curves.evaluated.steps[best]))
+        told.append(said(lang, "curves.best", loss=written(curves.evaluated.values[best], 3),
+                         step=count(curves.evaluated.steps[best])))
+    yield from ("", paragraph(lang, *told))
 
 
 # ---- the end ----
 
 def _licence(facts: Facts, lang: str) -> Iterator[str]:
     yield from section("licence", lang)
-    yield said(lang, "licence.fill_in")
-    if facts.base_licence:
-        yield said(lang, "licence.base", base=inline(facts.base), licence=code(facts.base_licence))
-    else:
-        yield said(lang, "licence.base_unknown", base=inline(facts.base))
+    base = said(lang, "licence.base", base=inline(facts.base), licence=code(facts.base_licence)) \
+        if facts.base_licence else said(lang, "licence.base_unknown", base=inline(facts.base))
+    yield paragraph(lang, said(lang, "licence.fill_in"), base)
 
 
 def _end(lang: str) -> Iterable[str]:

@@ -12,7 +12,7 @@ from studio.texts import say
 from studio.texts.markup import Html, join, tag
 
 WIDTH, HEIGHT = 760, 320
-LEFT, RIGHT, TOP, BOTTOM = 64, 148, 36, 44
+LEFT, RIGHT, TOP, BOTTOM = 64, 156, 36, 44
 FONT = "system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif"
 INK, QUIET, LINE, PAPER = "#1D2228", "#5E6873", "#E2E4DF", "#FFFFFF"
 LOSS, EVALUATED = "#0072B2", "#D55E00"
@@ -59,9 +59,10 @@ def svg(curves: Curves, lang: str) -> str:
     """The losses over the steps with their names in a language; light paper of its own, so it fits any page."""
     frame = _frame(curves)
     title = say(lang, "exports.card.curves.title")
+    shown = say(lang, "exports.card.curves.logarithmic") if frame.is_logarithmic else title
     inside = join(
         tag("title", title), tag("rect", width=WIDTH, height=HEIGHT, rx=8, fill=PAPER, stroke=LINE),
-        tag("text", title, x=LEFT, y=22, fill=INK, font_size=13, font_weight=600),
+        tag("text", shown, x=LEFT, y=22, fill=INK, font_size=13, font_weight=600),
         *_grid(frame, lang), _mark(frame, curves.step, lang),
         _line(frame, curves.loss, LOSS, 1, 0.3), _line(frame, curves.smoothed, LOSS, 2, 1),
         _line(frame, curves.evaluated, EVALUATED, 1.5, 1), *_points(frame, curves.evaluated),

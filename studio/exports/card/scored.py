@@ -41,8 +41,7 @@ def _evaluation(one: Evaluation, lang: str) -> Iterator[str]:
     if one.summary.rows < wording.FEW_ROWS:
         notes.append(page.said(lang, "scores.few", rows=one.summary.rows))
     if notes:
-        yield ""
-    yield from notes
+        yield from ("", page.paragraph(lang, *notes))
 
 
 def _row(one: Evaluation, found: Summary, metric: str, lang: str) -> Sequence[str]:

@@ -14,7 +14,7 @@ from studio.plugins.exporters import _held, exporter
 ORDER = 80
 TAKES = _held.EVERY_KIND
 HOLDS = ("merged", "adapter", "full", "prefix", "gguf", "ollama", "quantized", "onnx", "server")
-BESIDE = ("acceptance.json", "README.md", "README_zh.md")
+BESIDE = ("acceptance.json", "README.md", "README_zh.md", "curves.svg", "curves_zh.svg")
 _BLOCK = 1 << 20
 _UNFINISHED = ".written"
 
