@@ -81,6 +81,10 @@ class Stream:
         """How many numbers the result has."""
         return sum(prod(one.shape) for one in self.planned.values())
 
+    def warnings(self) -> list[tuple[str, dict[str, Any]]]:
+        """Console lines, as (key below engine, values), about what a reader of the result should know."""
+        return []
+
     # ---- the numbers ----
 
     def blocks(self, name: str, most: int = BLOCK) -> Iterator[np.ndarray]:

@@ -6,18 +6,20 @@ import errno
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from studio.errors import InputError
 from studio.exports.weights.files import INDEX, SINGLE, Tensor
 from studio.exports.weights.stream import Planned, Stream
 from studio.exports.work import Work
 
 WEIGHTS = "model-{number:05d}-of-{count:05d}.safetensors"
-_COPIED = 8 << 20
+_COPIED, _READ = 8 << 20, 1 << 20
+_NOTHING = np.empty(0, np.uint8)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -35,7 +37,10 @@ def write(made: Stream, into: Path, size_gb: float, work: Work) -> list[Path]:
             out.write(_header({name: made.planned[name] for name in shard}))
             for name in shard:
                 work.tell(done, total, name)
-                _write_tensor(made, name, out, work)
+                taken = made.copied(name)
+                for block in made.stored(name) if taken is None else _copied(taken, out):
+                    work.stay()
+                    put(out, block)
                 done += made.planned[name].bytes
     work.tell(total, total, "")
     if len(shards) > 1:
@@ -44,6 +49,17 @@ def write(made: Stream, into: Path, size_gb: float, work: Work) -> list[Path]:
         _write_json(into / INDEX, index)
     _write_json(into / "config.json", made.config)
     return [into / name for name in names]
+
+
+def write_file(path: Path, planned: Mapping[str, Planned],
+               stored: Callable[[str], Iterable[np.ndarray]]) -> Iterator[str]:
+    """Write one safetensors file; each tensor's name when it is written."""
+    with open(path, "wb", buffering=0) as out:
+        out.write(_header(planned))
+        for name in planned:
+            for block in stored(name):
+                put(out, block)
+            yield name
 
 
 def _shards(planned: Mapping[str, Planned], most: int) -> list[list[str]]:
@@ -70,16 +86,6 @@ def _header(planned: Mapping[str, Planned]) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def _write_tensor(made: Stream, name: str, out: Any, work: Work) -> None:
-    taken = made.copied(name)
-    if taken is not None:
-        _copy(taken, out, work)
-        return
-    for block in made.stored(name):
-        work.stay()
-        put(out, block)
-
-
 def put(out: Any, block: np.ndarray) -> None:
     """Write all of an array to an unbuffered file."""
     left = memoryview(np.ascontiguousarray(block)).cast("B") if block.size else memoryview(b"")
@@ -87,33 +93,32 @@ def put(out: Any, block: np.ndarray) -> None:
         left = left[out.write(left):]
 
 
-def _copy(tensor: Tensor, out: Any, work: Work) -> None:
-    """A tensor's bytes from file to file, inside the kernel where it can."""
+def _copied(tensor: Tensor, out: Any) -> Iterator[np.ndarray]:
+    """Have the kernel copy a tensor's bytes from file to file, some at a time; what it cannot is yielded instead."""
     with open(tensor.path, "rb", buffering=0) as file:
         at, end = tensor.start, tensor.start + tensor.bytes
-        by_kernel = hasattr(os, "copy_file_range")
+        while at < end and (count := _by_kernel(file, out, at, min(_COPIED, end - at))):
+            at += count
+            yield _NOTHING
+        file.seek(at)
         while at < end:
-            work.stay()
-            count = min(_COPIED, end - at)
-            if by_kernel:
-                try:
-                    copied = os.copy_file_range(file.fileno(), out.fileno(), count, at)
-                except OSError as error:
-                    if error.errno in _FULL:
-                        raise
-                    by_kernel = False
-                    continue
-                if copied:
-                    at += copied
-                    continue
-                by_kernel = False
-                continue
-            file.seek(at)
-            block = file.read(min(count, 1 << 20))
+            block = file.read(min(_READ, end - at))
             if not block:
-                raise EOFError(str(tensor.path))
-            put(out, np.frombuffer(block, np.uint8))
+                raise InputError("model_truncated", path=str(tensor.path), found=at, value=end)
             at += len(block)
+            yield np.frombuffer(block, np.uint8)
+
+
+def _by_kernel(file: Any, out: Any, at: int, count: int) -> int:
+    """How many bytes the kernel copied; 0 where it does not do that here."""
+    if not hasattr(os, "copy_file_range"):
+        return 0
+    try:
+        return os.copy_file_range(file.fileno(), out.fileno(), count, at)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        return 0
 
 
 def _write_json(path: Path, value: Any) -> None:
