@@ -41,6 +41,7 @@ class Desk:
     def finish(self) -> None:
         """Give the folder its name, as the engine does between writing and delivering."""
         self.work.into.rename(self.work.target)
+        self.work.run.results.mkdir()
 
 
 def spec(**draft: Any) -> Any:

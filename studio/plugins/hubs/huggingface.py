@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import InputError, StudioError, WorkError
-from studio.plugins.hubs import HubFile, Progress, Stop, _download
+from studio.plugins.hubs import HubFile, Progress, Stop, _download, _upload
 
 ORDER = 10
+LABEL = "Hugging Face"
+TOKEN = "HF_TOKEN"
 REVISION = "main"
 CONVERTED = "refs/convert/parquet"
 WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model", "*.jinja"]
@@ -85,6 +88,108 @@ def fetch_files(name: str, revision: str, target: Path, files: Sequence[HubFile]
         _download.bring(_download.Shelf(name, client, address, check), target, files, on_progress, should_stop)
 
 
+def greet() -> str:
+    """Whose the token in HF_TOKEN is.
+
+    Raises InputError hub_token_missing, hub_token_wrong, WorkError hub_push_unreachable, hub_push_offline.
+    """
+    api = _api("")
+    try:
+        return str(api.whoami()["name"])
+    except Exception as error:
+        raise _not_pushed(error, "", api.endpoint) from error
+
+
+def push(name: str, folder: Path, private: bool, on_progress: Progress | None = None,
+         should_stop: Stop | None = None) -> _upload.Pushed:
+    """Put all files of a folder into the repository `name`, one after the other and then one commit.
+
+    A file that arrived before the line broke is not sent again. Older weights that are not in the folder go, since
+    programs would load them. Raises what `greet` raises, InputError hub_token_may_not, hub_repo_refused, hub_public,
+    WorkError hub_not_whole, StopAsked.
+    """
+    api = _api(name)
+    try:
+        repo = name if "/" in name else f"{api.whoami()['name']}/{name}"
+        url = str(api.create_repo(repo, private=private, exist_ok=True))
+        about = api.model_info(repo)
+        if private and not about.private:
+            raise InputError("hub_public", name=repo, hub=LABEL)
+        parcel = _upload.Parcel(folder, on_progress, should_stop)
+        older = parcel.older([one.rfilename for one in about.siblings or []])
+        _send(api, repo, parcel, older)
+        _see(api, repo, parcel)
+    except Exception as error:
+        raise _not_pushed(error, name, api.endpoint) from error
+    return _upload.Pushed(repo, url, removed=older)
+
+
+def _api(name: str) -> Any:
+    """The hub's own client with the token of the environment and no other."""
+    from huggingface_hub import HfApi, constants
+
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE") or constants.HF_HUB_OFFLINE:
+        raise WorkError("hub_push_offline", name=name)
+    return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or constants.ENDPOINT, token=_upload.token(TOKEN, LABEL))
+
+
+def _send(api: Any, repo: str, parcel: _upload.Parcel, older: Sequence[str]) -> None:
+    """All files, then the commit that names them.
+
+    They go as open files over plain HTTP: the client's own transfer can be neither stopped nor watched by the block.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    logging.getLogger("huggingface_hub._commit_api").setLevel(logging.ERROR)  # it warns of just that, file by file
+    operations: list[Any] = [CommitOperationDelete(name) for name in older]
+    opened = []
+    try:
+        for name in parcel.files:
+            file = parcel.watched(name)
+            opened.append(file)
+            addition = CommitOperationAdd(name, file)
+            file.sending = True
+            api.preupload_lfs_files(repo, [addition], free_memory=False)
+            file.sending = False
+            parcel.gone(name)
+            operations.append(addition)
+        api.create_commit(repo, operations, commit_message=f"Upload {len(parcel.files)} files")
+    finally:
+        for file in opened:
+            file.close()
+
+
+def _see(api: Any, repo: str, parcel: _upload.Parcel) -> None:
+    """Every file is there in full; raises WorkError hub_not_whole."""
+    there = {one.rfilename: one.size for one in api.model_info(repo, files_metadata=True).siblings or []}
+    missing = [name for name, size in parcel.sizes.items() if there.get(name) != size]
+    if missing:
+        raise WorkError("hub_not_whole", name=repo, path=missing[0])
+
+
+def _not_pushed(error: Exception, name: str, endpoint: str) -> Exception:
+    """What to raise for what the hub's client raised while it pushed."""
+    from huggingface_hub import errors
+
+    ours = _upload.cause(error, StudioError)
+    if isinstance(ours, StudioError):
+        return ours
+    refused = _upload.cause(error, errors.HfHubHTTPError)
+    answer = getattr(refused, "response", None)
+    status = answer.status_code if answer is not None else 0
+    if status == 401:
+        return InputError("hub_token_wrong", hub=LABEL, variable=TOKEN)
+    if status == 403:
+        return InputError("hub_token_may_not", hub=LABEL, name=name)
+    if status and status < 500:
+        reason = getattr(refused, "server_message", "") or status
+        return InputError("hub_repo_refused", hub=LABEL, name=name, reason=reason)
+    if isinstance(error, errors.HFValidationError):
+        return InputError("hub_repo_refused", hub=LABEL, name=name, reason=str(error))
+    network = refused or _upload.cause(error, OSError) or _upload.cause(error, _of_the_network)
+    return error if network is None else WorkError("hub_push_unreachable", name=name, endpoint=endpoint)
+
+
 def _endpoint(kind: str, name: str, target: Path) -> str:
     """The hub's address; raises WorkError hub_offline when nothing may be asked."""
     from huggingface_hub import constants
@@ -94,7 +199,7 @@ def _endpoint(kind: str, name: str, target: Path) -> str:
     return os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
 
 
-def _of_the_network(error: Exception) -> bool:
+def _of_the_network(error: BaseException) -> bool:
     """Whether the HTTP library of the hub's client raised it; which one that is depends on the client's version."""
     return type(error).__module__.partition(".")[0] in ("httpx", "httpx2", "requests")
 
