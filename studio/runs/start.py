@@ -30,23 +30,23 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def start(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None, *,
-          lang: str | None = None) -> None:
+          lang: str | None = None, secrets: Mapping[str, str] | None = None) -> None:
     """Start a run that was only created; returns when its engine is a process.
 
     Raises InputError `run_running` when another start was first, `run_not_new` when it has run before, and
     WorkError `run_not_started`. `command` takes the place of the engine's own command line; the run's log
-    speaks `lang`, else $STUDIO_LANG.
+    speaks `lang`, else $STUDIO_LANG. `secrets` are variables of its environment, written down nowhere.
     """
     with claimed(folder) as lock:
         if folder.process.exists() and state_of(folder).is_live:
             raise InputError("run_running", name=folder.name)
         if folder.process.exists() or folder.outcome.exists():
             raise InputError("run_not_new", name=folder.name)
-        _launch(folder, workspace, command, lock, lang)
+        _launch(folder, workspace, command, lock, lang, secrets or {})
 
 
 def resume(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None = None, *,
-           lang: str | None = None) -> None:
+           lang: str | None = None, secrets: Mapping[str, str] | None = None) -> None:
     """Go on with a run that was stopped, failed or lost; the records of its last attempt move to `attempts/<n>/`.
 
     Raises InputError `run_running` or `run_finished`, and WorkError `run_not_started` with everything as it was.
@@ -61,7 +61,7 @@ def resume(folder: RunFolder, workspace: Workspace, command: Sequence[str] | Non
         moved: list[tuple[Path, Path]] = []
         try:
             _put_away(folder, moved)
-            _launch(folder, workspace, command, lock, lang)
+            _launch(folder, workspace, command, lock, lang, secrets or {})
         except (StudioError, OSError) as error:
             _put_back(folder, moved)
             raise refusal(error, folder.path) if isinstance(error, OSError) else error from None
@@ -134,12 +134,12 @@ def environment(spec: Any, workspace: Workspace, lang: str | None = None) -> dic
 
 
 def _launch(folder: RunFolder, workspace: Workspace, command: Sequence[str] | None, lock: int,
-            lang: str | None) -> None:
+            lang: str | None, secrets: Mapping[str, str]) -> None:
     spec, _ = frozen.thaw(folder.spec)
     command = list(command or engine_command(spec, folder))
     try:
         os.pwrite(lock, b"starting", 0)
-        answer = _spawn(folder, workspace.root, command, environment(spec, workspace, lang), lock)
+        answer = _spawn(folder, workspace.root, command, {**environment(spec, workspace, lang), **secrets}, lock)
     except OSError as error:
         raise refusal(error, folder.path) from None
     finally:

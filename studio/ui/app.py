@@ -22,6 +22,7 @@ from studio.ui.guard import Guard
 from studio.ui.page import Page
 from studio.ui.tabs.chat import live
 from studio.ui.tabs.evaluate import files
+from studio.ui.tabs.export import files as exports
 from studio.ui.theme import theme
 from studio.workspace import Workspace
 
@@ -54,6 +55,7 @@ def application(
     downloads.route(inner, workspace)
     live.route(inner, workspace)
     files.route(inner, workspace)
+    exports.route(inner, workspace)
     gr.mount_gradio_app(
         inner,
         page.blocks,

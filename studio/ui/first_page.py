@@ -103,7 +103,8 @@ def head(lang: str) -> str:
 @cache
 def assets() -> dict[str, tuple[bytes, bytes]]:
     """Body and type of every asset by a name that changes with its content."""
-    sheets, scripts = ("page.css", "data.css", "chat.css", "evaluate.css"), ("page.js", "view.js", "chat.js")
+    sheets = ("page.css", "data.css", "chat.css", "evaluate.css", "export.css")
+    scripts = ("page.js", "view.js", "chat.js")
     sheet = stylesheet() + "".join((ASSETS / name).read_text(encoding="utf-8") for name in sheets)
     script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in scripts)
     found = (

@@ -128,7 +128,7 @@
   const place = () => { const query = new URLSearchParams(location.search); return Object.fromEntries(WORDS.map(word => [word, query.get(word) || ''])); };
   const address = next => { const query = new URLSearchParams(); for (const word of WORDS) if (next[word]) query.set(word, next[word]); return `?${query}`; };
   const went = next => { if (address(next) !== address(place())) history.pushState(null, '', address(next)); };
-  const shown = { train: {}, runs: {}, data: { part: 'bring' }, chat: {}, evaluate: {} };
+  const shown = { train: {}, runs: {}, data: { part: 'bring' }, chat: {}, evaluate: {}, export: {} };
   let moving = true; // until the page stands where its address says
   studio.first = location.search;
   studio.arrived = () => { moving = false; };
@@ -141,9 +141,9 @@
     if (element) element.scrollIntoView({ block: 'nearest', behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' }); };
   addEventListener('popstate', () => go(place()));
   const first = place();
-  if (first.run && !['chat', 'evaluate'].includes(first.tab)) shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
+  if (first.run && !['chat', 'evaluate', 'export'].includes(first.tab)) shown[first.tab === 'train' ? 'train' : 'runs'] = { run: first.run };
   if (first.tab === 'chat') shown.chat = { chat: first.chat, part: first.part, run: first.run };
-  if (first.tab === 'evaluate') shown.evaluate = { run: first.run };
+  if (['evaluate', 'export'].includes(first.tab)) shown[first.tab] = { run: first.run };
   if (first.tab === 'data') shown.data = { set: first.set, part: first.part };
 
   studio.busy = id => { each('button.busy', button => button.classList.remove('busy')); if (id) document.getElementById(id).classList.add('busy'); };
@@ -172,8 +172,8 @@
   addEventListener('keydown', event => {
     root.classList.toggle('by-keyboard', event.key === 'Tab' || root.classList.contains('by-keyboard'));
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-      const start = document.getElementById('start');
-      if (start && start.offsetParent) { event.preventDefault(); start.click(); }
+      const start = [...document.querySelectorAll('#start, [data-starts]')].find(button => button.offsetParent);
+      if (start) { event.preventDefault(); start.click(); }
     }
   });
   /* a log stays at its end until somebody scrolls up */
