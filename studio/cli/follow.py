@@ -20,6 +20,8 @@ from studio.texts import has, say
 TICK_SECONDS = 0.25
 FAILED = ("failed", "lost")
 ENDED = ("finished", "stopped", *FAILED)
+# Phases of an export, which count tensors, bytes or files: the share is what a person wants to know.
+MOVING = ("exporting", "accepting", "packing", "delivering")
 
 
 def follow(folder: RunFolder, voice: Voice, presses: Presses, to: TextIO) -> Any:
@@ -111,11 +113,18 @@ class View:
             else self.voice.word("cli.phases", glimpse.phase or glimpse.state)
         )
         said = f"{glimpse.name} · {word}"
-        if glimpse.step or glimpse.total:
+        if glimpse.phase in MOVING:
+            said += self._share(glimpse)
+        elif glimpse.step or glimpse.total:
             said += self.voice.say("follow.steps", step=glimpse.step or 0, total=glimpse.total or "?")
         if glimpse.loss.values:
             said += self.voice.say("follow.loss", loss=number(glimpse.loss.values[-1]))
         return said + self._measured(glimpse) + self._pace(glimpse)
+
+    def _share(self, glimpse: Any) -> str:
+        if not glimpse.total:
+            return ""
+        return self.voice.say("follow.share", percent=int(100 * min(1.0, glimpse.step / glimpse.total)))
 
     def _measured(self, glimpse: Any, behind: int = -1, until: int | None = None) -> str:
         """The last evaluation's loss, and the run's metric where it has one, between two steps."""

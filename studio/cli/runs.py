@@ -53,6 +53,7 @@ def as_json(line: Any) -> dict[str, Any]:
         "step": line.step,
         "total_steps": line.total_steps,
         "best_eval_loss": line.best_eval_loss,
+        **({"form": line.form} if line.form else {}),
     }
 
 
@@ -63,12 +64,12 @@ def iso(seconds: float) -> str:
 
 def _row(voice: Voice, line: Any) -> tuple[str, ...]:
     step = f"{line.step}/{line.total_steps}" if line.total_steps else str(line.step or "–")
-    method = f"{line.stage} {line.finetuning_type}".strip() or "–"
+    method = f"{line.stage} {line.finetuning_type or line.form}".strip() or "–"
     return (
         cut(line.name, NAME_COLUMNS),
         voice.word("runs.state", str(line.state)),
         method,
-        cut(Path(line.model).name or "–", 24),
+        cut(line.model if line.form and not Path(line.model).is_absolute() else Path(line.model).name or "–", 24),
         step,
         number(line.best_eval_loss),
         iso(line.created)[:16].replace("T", " "),

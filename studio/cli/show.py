@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.args import document as yaml
+from studio.cli import exported
 from studio.cli import told as told_of
 from studio.cli.follow import FAILED
 from studio.cli.runs import as_json, iso
@@ -22,7 +23,7 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
     """Print the run; what is missing or corrupt is said and the rest still shown."""
     line = next(line for line in RunStore(workspace).summaries() if line.name == folder.name)
     spec, broken = _spec(folder)
-    found = checkpoints(folder)
+    found, work = checkpoints(folder), told_of.work_of(folder)
     if json:
         voice.json(
             as_json(line)
@@ -45,7 +46,8 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
                     }
                     for one in found
                 ],
-                **({"scores": told_of.result(folder, line)["scores"]} if told_of.is_evaluation(folder) else {}),
+                **({"scores": told_of.result(folder, line)["scores"]} if work == "evaluate" else {}),
+                **({"export": exported.result(folder, line)} if work == "export" else {}),
                 **told_of.guard(folder),
                 "failure": _without_traceback(folder),
                 "outcome": read_json(folder.outcome),
@@ -56,7 +58,7 @@ def show(folder: RunFolder, workspace: Workspace, voice: Voice, *, json: bool) -
         *_head(voice, folder, line),
         *_trouble(voice, folder, line, broken),
         *_settings(voice, spec),
-        *(_scores(voice, folder) if told_of.is_evaluation(folder)
+        *(_scores(voice, folder) if work == "evaluate" else _exported(voice, folder) if work == "export"
           else [*_checkpoints(voice, found), *told_of.guarded(folder, voice)]),
     ):
         voice.out(text)
@@ -81,7 +83,7 @@ def _head(voice: Voice, folder: RunFolder, line: Any) -> list[str]:
         "state": voice.word("runs.state", str(line.state)),
         "created": iso(line.created),
         "model": line.model,
-        "method": f"{line.stage} {line.finetuning_type}".strip(),
+        "method": f"{line.stage} {line.finetuning_type or line.form}".strip(),
         "dataset": ", ".join(line.dataset),
         "step": steps,
         "train_loss": number(line.train_loss),
@@ -127,6 +129,11 @@ def _settings(voice: Voice, spec: dict[str, Any]) -> list[str]:
 def _scores(voice: Voice, folder: RunFolder) -> list[str]:
     found = told_of.scores(folder, voice)
     return ["", voice.say("show.scores"), *found] if found else []
+
+
+def _exported(voice: Voice, folder: RunFolder) -> list[str]:
+    found = exported.lines(folder, voice)
+    return ["", voice.say("show.exported"), *found] if found else []
 
 
 def _checkpoints(voice: Voice, found: list[Any]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from studio.cli.voice import Voice, table
@@ -14,13 +16,24 @@ GUARD = "guard.json"
 
 def is_evaluation(folder: RunFolder) -> bool:
     """Whether a run is an evaluation."""
+    return work_of(folder) == "evaluate"
+
+
+def work_of(folder: RunFolder) -> str:
+    """What kind of work a run is: train, evaluate or export; "" when its spec cannot be read."""
     from studio.args import document
     from studio.specs import works
 
     try:
-        return works.verb(str(document.read(folder.spec).get("stage"))) == works.EVALUATE
+        return works.verb(str(document.read(folder.spec).get("stage")))
     except StudioError:
-        return False
+        return ""
+
+
+def teller(folder: RunFolder) -> ModuleType | None:
+    """The module that tells what came of a run (`ending`, `result`), where that is not a model that has learned."""
+    name = {"evaluate": "told", "export": "exported"}.get(work_of(folder))
+    return import_module(f"studio.cli.{name}") if name else None
 
 
 def scores(folder: RunFolder, voice: Voice) -> list[str]:

@@ -127,13 +127,13 @@ def stay(folder: RunFolder, voice: Voice, presses: Presses, *, detach: bool, jso
     except BrokenPipeError:
         voice.aside(voice.say("follow.left", run=folder.name))
         raise
-    scored = told.is_evaluation(folder)
+    teller = told.teller(folder)
     tell = voice.aside if json or glimpse.state in FAILED else voice.out
-    for line in (told.ending if scored and glimpse.state == "finished" else ending)(folder, glimpse, voice):
+    for line in (teller.ending if teller and glimpse.state == "finished" else ending)(folder, glimpse, voice):
         tell(line)
     if json:
-        voice.json((told.result if scored else result)(folder, glimpse))
-    return int(glimpse.state in FAILED)
+        voice.json((teller.result if teller else result)(folder, glimpse))
+    return int(glimpse.state in FAILED or (hasattr(teller, "is_failed") and teller.is_failed(folder)))
 
 
 def _declared() -> Mapping[str, Argument]:

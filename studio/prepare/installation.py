@@ -15,7 +15,7 @@ from typing import BinaryIO, NoReturn
 from studio.prepare.command import read_from, run_logged, size_of
 from studio.prepare.environment import WINDOWS, Environment, digest, machine
 from studio.prepare.options import REQUIREMENTS, TEST_REQUIREMENTS, Options
-from studio.prepare.progress import Progress, Say, Step, pip_step
+from studio.prepare.progress import Progress, Say, Shows, Step, pip_step
 from studio.prepare.refusal import NOT_FOUND, Refusal, left_nothing_half_written, refusal_of_output
 
 FULL_BYTES = 64 * 1024**2  # on a disk as full as this the log may end before it could say why
@@ -56,7 +56,7 @@ def leaving_on_signals() -> Iterator[None]:
 
 
 @contextmanager
-def locked(path: str, progress: Progress) -> Iterator[BinaryIO]:
+def locked(path: str, progress: Shows) -> Iterator[BinaryIO]:
     """Hold the lock file, waiting while another start holds it; a file system without locks is trusted."""
     with open(path, "ab") as lock:
         while True:

@@ -15,11 +15,12 @@ from importlib import metadata, util
 from typing import NamedTuple
 
 from studio.prepare.command import read_from, run_logged
-from studio.prepare.installation import FULL_BYTES, pip_environment
+from studio.prepare.installation import FULL_BYTES, locked, pip_environment
 from studio.prepare.options import REQUIREMENTS
 from studio.prepare.progress import Step, pip_step
 from studio.prepare.refusal import Refusal, refusal_of_output
 
+LOCK = "studio-parts.lock"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -82,11 +83,22 @@ def install(name: str, tell: Callable[[Step], None], wheels: str = "") -> str:
     def heard(output: str) -> None:
         tell(pip_step(output, _installed(), "asking"))
 
-    if run_logged(command, log, heard, variables=pip_environment("")):
-        raise _refusal(read_from(log, 0), log, wheels)
+    try:
+        with locked(os.path.join(sys.prefix, LOCK), _Teller(tell)):
+            if not is_installed(name) and run_logged(command, log, heard, variables=pip_environment("")):
+                raise _refusal(read_from(log, 0), log, wheels)
+    except PermissionError:
+        raise Refusal(1, "no_permission", folder=sys.prefix) from None
     if not is_installed(name):
         raise Refusal(1, "installation_failed", log=log)
     return log
+
+
+class _Teller:
+    """What the lock's waiting is told to."""
+
+    def __init__(self, tell: Callable[[Step], None]) -> None:
+        self.show = tell
 
 
 def _installed() -> set[str]:

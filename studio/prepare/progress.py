@@ -8,7 +8,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 PLAIN_LINE_SECONDS = 15.0
 Say = Callable[..., str]
@@ -22,6 +22,13 @@ class Step(NamedTuple):
     size: str = ""
     done: int = 0
     total: int = 0
+
+
+class Shows(Protocol):
+    """Whoever wants to hear of steps."""
+
+    @property
+    def show(self) -> Callable[[Step], None]: ...
 
 
 class Progress:

@@ -13,6 +13,7 @@ from studio.errors import InputError
 MOST_CHARACTERS = 100
 MOST_BYTES = 200
 _MARKS = "-_."
+_STEP, _STAMP = re.compile(r"step-\d+"), re.compile(r"^\d{8}-\d{6}-")  # a checkpoint, and how a run's name begins
 
 
 def checked(name: str) -> str:
@@ -36,12 +37,15 @@ def checked(name: str) -> str:
 
 
 def suggested(spec: Any, now: float | None = None) -> str:
-    """`<date>-<time>-<model>-<stage>-<tuner>`, always a name that `checked` takes; an evaluation has no tuner."""
+    """`<date>-<time>-<model>-<stage>-<tuner>`, always a name that `checked` takes; an export has its form instead."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-    model = _cleaned(Path(spec.model_name_or_path.rstrip("/\\")).name)[:40].strip(_MARKS) or "model"
+    path = Path(spec.model_name_or_path.rstrip("/\\"))
+    name = f"{path.parent.name}-{path.name}" if _STEP.fullmatch(path.name) else path.name
+    model = _cleaned(_STAMP.sub("", name))[:40].strip(_MARKS) or "model"
     while len(model.encode()) > 100:
         model = model[:-1]
-    return "-".join(part for part in (stamp, model, spec.stage, getattr(spec, "finetuning_type", "")) if part)
+    kind = getattr(spec, "finetuning_type", "") or getattr(spec, "export_to", "")
+    return "-".join(part for part in (stamp, model, spec.stage, kind) if part)
 
 
 def from_output_dir(output_dir: str, saves: Path) -> str:

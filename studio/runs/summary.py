@@ -37,6 +37,7 @@ class RunSummary:
     best_step: int | None
     seconds: float
     trouble: str | None
+    form: str = ""  # of an export
 
 
 @dataclass
@@ -129,7 +130,8 @@ class Summarizer:
             dataset=[str(name) for name in dataset] if isinstance(dataset, list) else [],
             created=_created(folder, spec), step=max(_whole(progress, "step"), _whole(last, "step")),
             total_steps=_whole(progress, "total"), train_loss=_number(last, "loss"), best_eval_loss=best[1],
-            best_step=best[0], seconds=elapsed(folder, state), trouble=trouble or _trouble(folder))
+            best_step=best[0], seconds=elapsed(folder, state), trouble=trouble or _trouble(folder),
+            form=_text(spec, "export_to"))
 
 
 def elapsed(folder: RunFolder, state: State) -> float:

@@ -47,10 +47,11 @@ def export(job: Job) -> None:
 
 
 def _work(job: Job, found: Source, place: Place) -> Work:
-    recorder = job.recorder
+    recorder, began = job.recorder, time.monotonic()
 
     def tell(done: int, total: int, name: str) -> None:
-        recorder.progress(step=done, total=total, name=name)
+        left = (time.monotonic() - began) * (total - done) / done if done else None
+        recorder.progress(step=done, total=total, name=name, eta_seconds=left)
 
     def stay() -> None:
         if job.stop.asked():
