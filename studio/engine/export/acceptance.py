@@ -30,6 +30,7 @@ from studio.records import read_json, write_json
 from studio.runs.forecast import PROCESS_BYTES, free_memory
 
 SOURCE, RESULT = "source", "result"
+PARTS = {"llama_cpp": "llama-cpp", "onnxruntime": "onnx"}  # which optional part brings a runtime
 KEPT_BYTES = 128 * 2**20  # of the logits of each side that are compared number by number
 _LOOK_SECONDS, _LEAVE_SECONDS = 0.1, 3.0
 _LAST_CHARACTERS = 300
@@ -137,7 +138,7 @@ def _verdict_of(name: str, runtime: str, failed: Mapping[str, Any]) -> dict[str,
     if name == SOURCE:
         return acceptance.unchecked("source_unread", reason=reason)
     if code == MISSING:
-        return acceptance.unchecked("runtime_missing", runtime=runtime, name=reason)
+        return acceptance.unchecked("runtime_missing", runtime=runtime, name=reason, part=PARTS.get(runtime, reason))
     if code == "died":
         return acceptance.refused("runtime_died", runtime=runtime, reason=reason)
     return acceptance.refused("runtime_refused", runtime=runtime, reason=reason)

@@ -39,6 +39,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     except ImportError as error:
         write_json(task.into / FAILED, {"code": MISSING, "reason": str(error.name or error)})
+    except runtimes.Refused as error:
+        write_json(task.into / FAILED, {"code": "refused", "reason": str(error)})
     except StudioError as error:
         write_json(task.into / FAILED, {"code": error.code, "reason": error.code,
                                         "values": {name: str(value) for name, value in error.values.items()}})

@@ -15,6 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 
 
+class Refused(Exception):
+    """A program does not open a model; the text is the reason that it gave."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What one child replays, as its CONFIG.json has it.
@@ -62,6 +66,6 @@ class Runtime(Protocol):
 
 
 def opened(task: Task) -> Runtime:
-    """The program of a task with the model in it; raises ImportError when it is not installed."""
+    """The program of a task with the model in it; raises ImportError when it is not installed, Refused."""
     found: Runtime = import_module(f"{__name__}.{task.runtime}").open(task)
     return found
