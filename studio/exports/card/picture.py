@@ -32,7 +32,7 @@ class Curves:
     @property
     def last(self) -> int:
         """The last step that was logged."""
-        return max(self.loss.steps[-1], *self.evaluated.steps[-1:])
+        return max(self.loss.steps[-1:] + self.evaluated.steps[-1:])
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _frame(curves: Curves) -> _Frame:
     if not is_logarithmic:
         low = min(0.0, low)
         high = high + (high - low) * 0.05 or 1.0
-    return _Frame((min(curves.loss.steps[0], *curves.evaluated.steps[:1]), curves.last), (low, high), is_logarithmic)
+    return _Frame((min(curves.loss.steps[:1] + curves.evaluated.steps[:1]), curves.last), (low, high), is_logarithmic)
 
 
 def _grid(frame: _Frame, lang: str) -> Iterable[Html]:
