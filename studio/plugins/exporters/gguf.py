@@ -1,0 +1,90 @@
+"""GGUF: one file for llama.cpp, Ollama, LM Studio and their like, in the type of numbers that is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from studio.args.fields import Group, Text, arg
+from studio.errors import InputError, Problem
+from studio.plugins.exporters import Bound, Limits, _held
+
+ORDER = 50
+TAKES = ("whole", "lora")
+RUNTIME = "llama_cpp"
+TYPES = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_k_s", "q5_1", "q5_0", "q4_k_m", "q4_k_s", "q4_1", "q4_0",
+         "q3_k_l", "q3_k_m", "q3_k_s", "q2_k")
+_WHOLE = Bound(0.98, 0.25, 1.005)
+_WORST = {"q8_0": Bound(0.95, None, 1.02), "q6_k": Bound(0.93, None, 1.04), "q5": Bound(0.88, None, 1.10),
+          "q4": Bound(0.80, None, 1.25), "q3": Bound(0.65, None, 1.7), "q2": Bound(0.45, None, 3.0)}
+
+
+class GgufArguments(Group):
+    """How many bits a weight gets."""
+
+    group = "export"
+
+    gguf_type: Text = arg("q8_0", choices=TYPES, basic=True)
+
+
+Arguments = GgufArguments
+
+
+def size(source: Any, spec: Any) -> int:
+    """About the bytes of the file."""
+    from studio.exports.gguf import making
+
+    return making.sizes(source)[spec.gguf_type]
+
+
+def limits(spec: Any) -> Limits:
+    """As good as the source for whole numbers; the fewer bits, the more may differ."""
+    worst = next((bound for name, bound in _WORST.items() if spec.gguf_type.startswith(name)), None)
+    return Limits(_WHOLE, worst or Bound(0.95, 1.0, 1.02))
+
+
+def refuse(source: Any, spec: Any) -> list[Problem]:
+    """A family, a tokenizer or a type that the format or this machine lacks."""
+    from studio.exports.gguf import making
+
+    try:
+        stream, found = making.plan(source)
+        making.words(source, _workspace(), stream.config, found)
+    except InputError as error:
+        return [Problem(error.code, "export_to", error.values)] if error.code.startswith("gguf_") else []
+    if not making.KINDS[spec.gguf_type].own and not making.can_quantize():
+        return [Problem("gguf_needs_llama", "gguf_type", {"value": spec.gguf_type})]
+    return []
+
+
+def _workspace() -> Any:
+    from studio.workspace import Workspace
+
+    return Workspace.at()
+
+
+def write(work: Any) -> None:
+    """Write the file; raises what `making.make` raises."""
+    from studio.exports.gguf import making
+
+    making.make(work, work.spec.gguf_type, work.into / name(work))
+
+
+def name(work: Any) -> str:
+    """The file's name: that of the source and the type."""
+    source = work.source
+    step = f"-step-{source.step}" if source.step is not None and f"step-{source.step}" not in source.name else ""
+    return f"{_held.named(source.name)}{step}-{work.spec.gguf_type.upper()}.gguf"
+
+
+def opened(folder: Path) -> Path:
+    """The file itself."""
+    return next(iter(sorted(folder.glob("*.gguf"))), folder)
+
+
+def commands(work: Any) -> dict[str, list[str]]:
+    """How llama.cpp and others run it."""
+    file = str(work.target / name(work))
+    return {"llama.cpp": [f"llama-cli -m {file} -cnv --jinja"],
+            "llama.cpp server": [f"llama-server -m {file} --jinja --port 8080"],
+            "llama-cpp-python": [f"python -m llama_cpp.server --model {file}"]}
