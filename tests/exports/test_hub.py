@@ -14,8 +14,8 @@ from studio.plugins import plugin
 from studio.plugins.exporters import hub as form
 from studio.plugins.hubs import huggingface
 from studio.records import read_json
-from tests.exports.hub_store import READER, TOKEN, Store, hub_store
 from tests.exports.holding import FILES, Desk, a_form, spec
+from tests.exports.hub_store import READER, TOKEN, Store, hub_store
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the hub's own client
 HUBS = ("huggingface", "modelscope")
