@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from studio.args import document
+from studio.errors import StudioError
 from studio.records import read_json
 from studio.runs.console import Console
 from studio.runs.curve import Curve
@@ -57,6 +59,7 @@ class Glimpse:
     results: Path | None = None
     metric: str = ""
     eval_metric: Curve = field(default_factory=Curve, repr=False)
+    stage: str = ""
 
 
 class Monitor:
@@ -70,6 +73,7 @@ class Monitor:
         self._seen: tuple[Any, ...] = ()
         self._version = 0
         self._earlier: tuple[Any, float] = (None, 0.0)
+        self._of_spec: str | None = None
         self._guard = threading.Lock()
 
     def look(self) -> Glimpse:
@@ -102,7 +106,8 @@ class Monitor:
             log_tail=self._console.tail, failure=failure, outcome=outcome, best_step=best[0], best_eval_loss=best[1],
             done=_whole(progress.get("done")), of=_whole(progress.get("of")), tokens=_whole(last.get("tokens")),
             version=self._version, catching_up=catching_up, saved=saved,
-            results=folder.results, metric=series.metric, eval_metric=series.curve("eval_metric"))
+            results=folder.results, metric=series.metric, eval_metric=series.curve("eval_metric"),
+            stage=self._stage())
 
     def _record(self, path: Path) -> dict[str, Any] | None:
         """A small JSON file, read again only when it was replaced."""
@@ -116,6 +121,15 @@ class Monitor:
             known = (stamp, read_json(path) if stamp else None)
             self._records[path] = known
         return known[1]
+
+    def _stage(self) -> str:
+        """The spec's own stage, "" while there is no spec that can be read; a spec is written once."""
+        if self._of_spec is None and self.folder.spec.exists():
+            try:
+                self._of_spec = str(document.read(self.folder.spec).get("stage") or "")
+            except StudioError:
+                return ""
+        return self._of_spec or ""
 
     def _elapsed(self, state: State, progress: dict[str, Any]) -> float:
         """Of the run's records; where there are none (a log alone) of the times in the log."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from studio.args import document
@@ -14,7 +15,7 @@ from studio.runs import start as starting
 from studio.runs.files import RunFolder
 from studio.runs.monitor import Glimpse, shared
 from studio.runs.store import RunStore
-from studio.specs import train
+from studio.specs import train, works
 from studio.specs.frozen import without_header
 from studio.specs.train import ARGUMENTS
 from studio.texts import say
@@ -51,13 +52,13 @@ class Desk:
                 self._lanes = (time.monotonic(), found)
         return found
 
-    def start(self, folder: RunFolder, lang: str) -> None:
-        """Start a created run; its log speaks the visitor's language."""
-        starting.start(folder, self.workspace, lang=lang)
+    def start(self, folder: RunFolder, lang: str, secrets: Mapping[str, str] | None = None) -> None:
+        """Start a created run; its log speaks the visitor's language. `secrets` reach it by environment only."""
+        starting.start(folder, self.workspace, lang=lang, secrets=secrets)
 
-    def resume(self, folder: RunFolder, lang: str) -> None:
+    def resume(self, folder: RunFolder, lang: str, secrets: Mapping[str, str] | None = None) -> None:
         """Go on with a run."""
-        starting.resume(folder, self.workspace, lang=lang)
+        starting.resume(folder, self.workspace, lang=lang, secrets=secrets)
 
     def look(self, name: str | None) -> Glimpse | None:
         """The run now; None for no name or a run that is gone. All tabs share one reading of its log."""
@@ -69,6 +70,10 @@ class Desk:
     def live(self) -> list[Any]:
         """Summaries of the runs at work, newest first."""
         return [line for line in self.store.summaries() if line.state.is_live]
+
+    def learning(self) -> str:
+        """The newest training at work; "" where there is none."""
+        return next((str(line.name) for line in self.live() if works.learns(line)), "")
 
     def settings(self, name: str) -> dict[str, Any]:
         """The changed arguments of a run as it was frozen; nothing for a run whose settings cannot be read."""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import gradio as gr
 
+from studio.specs import works
 from studio.specs.train import ARGUMENTS
 from studio.texts import say
 from studio.ui import figure
@@ -22,12 +23,14 @@ from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.tab import DataTab
 from studio.ui.tabs.evaluate.place import Place as Evaluations
 from studio.ui.tabs.evaluate.tab import EvaluateTab
+from studio.ui.tabs.export.place import Place as Exports
+from studio.ui.tabs.export.tab import ExportTab
 from studio.ui.tabs.runs import RunsTab
 from studio.ui.tabs.train import TrainTab, pulse
 from studio.workspace import Workspace
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-_TABS = ("train", "data", "runs", "chat", "evaluate")
+_TABS = ("train", "data", "runs", "chat", "evaluate", "export")
 
 # The page's script calls `studio.go({tab, run})` for links, for back and forward, and says when the page is hidden.
 _BRIDGE = """
@@ -62,6 +65,12 @@ class Page:
                     gr.Tab, {"label": "page.tabs.evaluate"}, id="evaluate", elem_id="tab-evaluate"
                 ) as self.evaluate_tab:
                     self.evaluate = EvaluateTab(self.desk, self.words, self.form)
+                with self.words(
+                    gr.Tab, {"label": "page.tabs.export"}, id="export", elem_id="tab-export"
+                ) as self.export_tab:
+                    self.export = ExportTab(self.desk, self.words, self.form)
+            # Where the settings of a run that is no training can stand, by its verb.
+            self.others: dict[str, Any] = {works.EVALUATE: self.evaluate, works.EXPORT: self.export}
             self._put_hidden()
             self._connect()
 
@@ -109,6 +118,7 @@ class Page:
         self.data.connect(self)
         self.chat.connect(self)
         self.evaluate.connect(self)
+        self.export.connect(self)
 
     # -- words
 
@@ -247,6 +257,7 @@ class Page:
             "runs": self.runs_tab,
             "chat": self.chat_tab,
             "evaluate": self.evaluate_tab,
+            "export": self.export_tab,
         }
         for name, tab in tabs.items():
             selected = tab.select(
@@ -258,7 +269,7 @@ class Page:
             )
             if name == "runs":
                 selected.then(*runs.refreshed(self), **_QUIET)
-        stood = [train.shown, runs.opened, self.data.place, self.chat.place, self.evaluate.place]
+        stood = [train.shown, runs.opened, self.data.place, self.chat.place, self.evaluate.place, self.export.place]
         place = [self.tabs, self.tab, *stood]
         self.gone = self.bridge.select(self._go, stood, place, **_QUIET)
         self.gone.then(self._redraw, *self._all_live, **_QUIET)
@@ -276,14 +287,28 @@ class Page:
         drawn.then(None, None, None, js="() => window.studio && studio.arrived()", **_QUIET)
 
     def _go(
-        self, shown: str, opened: str, stood: Place, talks: Talks, scored: Evaluations, event: gr.EventData
+        self,
+        shown: str,
+        opened: str,
+        stood: Place,
+        talks: Talks,
+        scored: Evaluations,
+        taken: Exports,
+        event: gr.EventData,
     ) -> list[Any]:
-        return self._place(event._data or {}, shown, opened, stood, talks, scored)
+        return self._place(event._data or {}, shown, opened, stood, talks, scored, taken)
 
     def _place(
-        self, asked: Mapping[str, str], shown: str, opened: str, stood: Place, talks: Talks, scored: Evaluations
+        self,
+        asked: Mapping[str, str],
+        shown: str,
+        opened: str,
+        stood: Place,
+        talks: Talks,
+        scored: Evaluations,
+        taken: Exports,
     ) -> list[Any]:
-        """(tabs, tab, run shown live, run opened, place in Data, in Chat, in Evaluate) for an address."""
+        """(tabs, tab, run shown live, run opened, place in Data, Chat, Evaluate and Export) for an address."""
         tab, run = asked.get("tab", ""), asked.get("run", "")
         tab = tab if tab in _TABS else "runs" if run else "train"
         if tab == "data":
@@ -292,17 +317,18 @@ class Page:
             talks = talks.to(asked.get("chat", ""), run, asked.get("part", ""))
         elif tab == "evaluate":
             scored = self.evaluate.about(run, scored) if run else scored.open("")
+        elif tab == "export":
+            taken = self.export.about(run, taken) if run else taken.open("")
         elif tab == "train":
             shown = run or shown
         else:
             opened = run
-        return [gr.Tabs(selected=tab), tab, shown, opened, stood, talks, scored]
+        return [gr.Tabs(selected=tab), tab, shown, opened, stood, talks, scored, taken]
 
     def _arrive(self, route: str, kept: Any) -> list[Any]:
         """The place that the address names, and the form as this person left it."""
         asked = {name: found[0] for name, found in parse_qs((route or "").lstrip("?")).items()}
-        live = self.desk.live()
-        place = self._place(asked, live[0].name if live else "", "", Place(), Talks(), Evaluations())
+        place = self._place(asked, self.desk.learning(), "", Place(), Talks(), Evaluations(), Exports())
         draft = {name: value for name, value in kept.items() if name in ARGUMENTS} if isinstance(kept, dict) else {}
         fields = self.form.fill(draft) if draft else [gr.skip()] * len(self.form.inputs)
         return [*place, *fields]

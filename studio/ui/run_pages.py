@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from studio.args import document
 from studio.args.fields import Argument
@@ -119,8 +119,8 @@ def summary(line: RunSummary | None, glimpse: Any, folder: RunFolder, lang: str)
     """What the run is and how it stands."""
     if line is None:
         return tag("p", say(lang, "page.runs.gone"), class_="quiet")
-    if works.verb(line.stage) == works.EVALUATE:
-        return _evaluation(line, glimpse, folder, lang)
+    if not works.learns(line):
+        return _other(line, glimpse, folder, lang)
     best = amounts.loss(glimpse.best_eval_loss)
     if glimpse.best_step is not None:
         best = say(lang, "page.runs.best_at", loss=best, step=f"{glimpse.best_step:,}")
@@ -144,25 +144,64 @@ def _facts(line: RunSummary, facts: Mapping[str, Any], lang: str) -> Html:
     return join(trouble, tag("dl", *rows, class_="facts"))
 
 
-def _evaluation(line: RunSummary, glimpse: Any, folder: RunFolder, lang: str) -> Html:
-    """What an evaluation found, and the way to its scores and answers."""
-    from studio.scores import summary as scores
-    from studio.scores.report import wording
-
-    found = scores.load(folder.results)
-    told = [tag("p", one(lang)) for one in wording.headline(found)] if found is not None else []
-    address = f"?{urlencode({'tab': 'evaluate', 'run': line.name})}"
-    way = tag("a", say(lang, "page.runs.scores_open"), class_="press link", href=address, data_go=True)
+def _other(line: RunSummary, glimpse: Any, folder: RunFolder, lang: str) -> Html:
+    """What a run that does not learn is, what it found, and the way to where that can be read."""
     facts = {
         "model": line.model or "–",
         "method": method(line.stage, line.finetuning_type, lang),
-        "data": listed(lang, list(line.dataset)) or "–",
-        "scores": join(*told, way),
+        "data": listed(lang, list(line.dataset)),
         "created": amounts.moment(line.created),
         "time": amounts.duration(glimpse.elapsed_seconds),
         "folder": tag("code", folder.path),
     }
-    return _facts(line, facts, lang)
+    return join(_facts(line, {name: one for name, one in facts.items() if one}, lang), found(glimpse, lang))
+
+
+def found(glimpse: Any, lang: str) -> Html:
+    """What a run that does not learn has found so far, every score with its interval, and the ways to the rest."""
+    from studio.scores import summary as scores
+    from studio.scores.report import wording
+
+    summed = scores.load(glimpse.results) if glimpse.results is not None else None
+    told = [tag("p", one(lang)) for one in wording.headline(summed)] if summed is not None else []
+    table = _scores(summed, lang) if summed is not None and summed.metrics else None
+    return tag("div", *told, table, _ways(glimpse, lang), class_="found-of")
+
+
+def _ways(glimpse: Any, lang: str) -> Html:
+    """To the tab of this kind of work, and to its report."""
+    from studio.scores.report import HTML
+
+    verb = works.verb(glimpse.stage)
+    ways = []
+    if has(lang, f"page.tabs.{verb}"):
+        address = f"?{urlencode({'tab': verb, 'run': glimpse.name})}"
+        words = say(lang, "page.runs.scores_open" if verb == works.EVALUATE else f"page.tabs.{verb}")
+        ways.append(tag("a", words, class_="press link", href=address, data_go=True))
+    if glimpse.results is not None and (glimpse.results / HTML).is_file():
+        ways.append(tag("a", say(lang, "page.evaluate.report.open"), class_="press strong", target="_blank",
+                        rel="noopener", href=f"./studio/evaluation/{quote(glimpse.name)}/{HTML}"))
+    return tag("p", *ways, class_="ways-of")
+
+
+def _scores(summed: Any, lang: str) -> Html:
+    """Model by model, every score with its interval."""
+    from studio.scores import compare
+    from studio.scores.report import wording
+    from studio.scores.summary import ranged, shown
+
+    names = ("metric", "model", "score", "interval", "rows")
+    head = tag("tr", *(tag("th", say(lang, f"cli.scores.{name}"), scope="col") for name in names))
+    rows = []
+    for metric in summed.metrics:
+        for place, model in enumerate(summed.models):
+            one = summed.scores[model][metric]
+            value, low, high = shown(one, compare.scale_of(metric))
+            first = tag("th", wording.label(metric)(lang), scope="rowgroup", rowspan=len(summed.models))
+            cells = (model, wording.unit(metric, value), ranged(low, high), f"{one.n:,}")
+            rows.append(tag("tr", first if place == 0 else None, *(tag("td", cell) for cell in cells)))
+    table = tag("table", tag("thead", head), tag("tbody", *rows))
+    return tag("div", table, class_="scroll scores-of", tabindex="0")
 
 
 def settings(folder: RunFolder, lang: str) -> Html:

@@ -7,10 +7,13 @@ from typing import Any
 import gradio as gr
 
 from studio.runs.state import State
+from studio.specs import works
 from studio.texts import say
-from studio.ui import plots, status
+from studio.ui import plots, run_pages, status
 from studio.ui.figure import Figure
 from studio.ui.localize import Words
+
+_PLOTS = (plots.loss, plots.learning_rate, plots.gradient)
 
 
 class RunPanel:
@@ -49,6 +52,9 @@ class RunPanel:
                 self.evaluate = words(
                     gr.Button, {"value": "page.run.evaluate"}, size="md", visible=False, elem_id=f"{place}-evaluate"
                 )
+                self.export = words(
+                    gr.Button, {"value": "page.run.export"}, size="md", visible=False, elem_id=f"{place}-export"
+                )
                 self.further = words(
                     gr.Button, {"value": "page.run.further"}, size="md", visible=False, elem_id=f"{place}-further"
                 )
@@ -58,9 +64,10 @@ class RunPanel:
         self.seen = gr.State(None)
 
     def put_curves(self) -> None:
-        """Loss at large; learning rate and gradient norm beside it."""
+        """Loss at large; learning rate and gradient norm beside it; of a run that does not learn what it found."""
         words, place = self.words, self.place
-        with gr.Row(elem_classes=["plots"]):
+        self.found = gr.HTML("", elem_id=f"{place}-found", visible=False, js_on_load=None, apply_default_css=False)
+        with gr.Row(elem_classes=["plots"]) as self.curves:
             self.loss = Figure(words, f"{place}-loss", "page.plot.loss", lambda lang: plots.loss(None, lang), tall=True)
             with gr.Column(elem_classes=["small-plots"]):
                 self.rate = Figure(
@@ -105,7 +112,10 @@ class RunPanel:
             self.resume,
             self.chat,
             self.evaluate,
+            self.export,
             self.further,
+            self.found,
+            self.curves,
             self.loss.drawing,
             self.rate.drawing,
             self.norm.drawing,
@@ -121,6 +131,7 @@ class RunPanel:
             return [gr.skip()] * len(self.outputs)
         state = glimpse.state if glimpse is not None else None
         lines = glimpse.log_tail if glimpse is not None else ()
+        learns = glimpse is None or works.learns(glimpse)
         stop = "page.run.stop_now" if state is State.STOPPING else "page.run.stop"
         return [
             status.head(glimpse, lang),
@@ -128,10 +139,11 @@ class RunPanel:
             gr.update(visible=state is not None and state.is_resumable),
             gr.update(visible=state is not None and glimpse.saved > 0),
             gr.update(visible=state is not None and glimpse.saved > 0),
+            gr.update(visible=state is not None and glimpse.saved > 0),
             gr.update(visible=state is State.FINISHED and glimpse.saved > 0),
-            plots.loss(glimpse, lang),
-            plots.learning_rate(glimpse, lang),
-            plots.gradient(glimpse, lang),
+            gr.update(visible=not learns, value="" if learns else run_pages.found(glimpse, lang)),
+            gr.update(visible=learns),
+            *(draw(glimpse, lang) if learns else gr.skip() for draw in _PLOTS),
             status.log(lines, lang),
             *[gr.update(label=status.log_title(lines, lang)) for _ in self.folds],
             now,

@@ -7,6 +7,7 @@ from typing import Any
 
 from studio.errors import StudioError
 from studio.runs.state import State
+from studio.specs import works
 from studio.texts import has, say
 from studio.texts.errors import of_error
 from studio.ui import amounts
@@ -31,18 +32,18 @@ def head(glimpse: Any, lang: str) -> Html:
     done = 1.0 if glimpse.state is State.FINISHED else step / total if total else 0.0
     if glimpse.phase == "tokenising" and glimpse.of:
         done = glimpse.done / glimpse.of
+    learns = works.learns(glimpse)
+    live = glimpse.state.is_live
     figures = [
-        _figure(lang, "step", f"{amounts.count(step)} / {amounts.count(total)}" if total else "–"),
+        _figure(lang, "step" if learns else "done", _of(step, total)),
         _figure(
             lang,
             "elapsed",
             amounts.duration(glimpse.elapsed_seconds),
-            data_counts=round(glimpse.elapsed_seconds) if glimpse.state.is_live else None,
+            data_counts=round(glimpse.elapsed_seconds) if live else None,
         ),
-        _figure(lang, "remaining", amounts.duration(glimpse.eta_seconds) if glimpse.state.is_live else "–"),
-        _figure(lang, "speed", amounts.count(glimpse.tokens_per_second) if glimpse.tokens_per_second else "–"),
-        _figure(lang, "loss", amounts.loss(glimpse.smoothed.values[-1] if glimpse.smoothed.values else None)),
-        _figure(lang, "best", amounts.loss(glimpse.best_eval_loss)),
+        _figure(lang, "remaining", amounts.duration(glimpse.eta_seconds) if live else "–"),
+        *(_learned(glimpse, lang) if learns else ()),
     ]
     bar = tag(
         "div",
@@ -71,6 +72,19 @@ def head(glimpse: Any, lang: str) -> Html:
         data_state=glimpse.state.value,
         data_run_shown=glimpse.name,
         data_step=step,
+    )
+
+
+def _of(step: int, total: int) -> str:
+    return f"{amounts.count(step)} / {amounts.count(total)}" if total else "–"
+
+
+def _learned(glimpse: Any, lang: str) -> tuple[Html, ...]:
+    """The figures that only a training has."""
+    return (
+        _figure(lang, "speed", amounts.count(glimpse.tokens_per_second) if glimpse.tokens_per_second else "–"),
+        _figure(lang, "loss", amounts.loss(glimpse.smoothed.values[-1] if glimpse.smoothed.values else None)),
+        _figure(lang, "best", amounts.loss(glimpse.best_eval_loss)),
     )
 
 
@@ -114,10 +128,8 @@ def what_happened(glimpse: Any, lang: str) -> str:
                 loss=amounts.loss(glimpse.best_eval_loss),
             )
         return say(lang, "page.end.finished", took=took)
-    if state is State.STOPPED:
-        return say(lang, "page.end.stopped", step=f"{glimpse.step:,}", took=took)
-    if state is State.LOST:
-        return say(lang, "page.end.lost", step=f"{glimpse.step:,}")
+    if state in (State.STOPPED, State.LOST):
+        return _cut_short(glimpse, state.value, lang, took=took)
     if state is State.FAILED:
         return failure(glimpse, lang)
     return say(lang, "page.live.stopping") if state is State.STOPPING else ""
@@ -130,8 +142,15 @@ def failure(glimpse: Any, lang: str) -> str:
     if code and has(lang, f"errors.{code}"):
         return of_error(lang, StudioError(code, **(found.get("values") or {})))
     if outcome.get("signal"):
-        return say(lang, "page.end.signal", signal=outcome["signal"], step=f"{glimpse.step:,}")
-    return say(lang, "page.end.failed", code=outcome.get("exit_code", "?"))
+        return _cut_short(glimpse, "signal", lang, signal=outcome["signal"])
+    return _cut_short(glimpse, "failed", lang, code=outcome.get("exit_code", "?"))
+
+
+def _cut_short(glimpse: Any, how: str, lang: str, **values: Any) -> str:
+    """How a run ended before its time, and that it can go on; a run that does not learn has no checkpoints."""
+    if works.learns(glimpse):
+        return say(lang, f"page.end.{how}", step=f"{glimpse.step:,}", **values)
+    return say(lang, f"page.end.other.{how}", done=f"{glimpse.step:,}", total=f"{glimpse.total:,}", **values)
 
 
 def log(lines: Iterable[str], lang: str) -> Html:

@@ -68,7 +68,8 @@ def test_an_evaluation_asks_the_suite_beside_its_own_rows_and_goes_on_where_it_w
 
 
 def test_the_suite_alone_is_asked_where_there_are_no_other_rows(bench: Studio) -> None:
-    spec = admit({"eval_models": ["starter"], "guard": True, "max_new_tokens": 8, "cpu_threads": 1}, Workspace(bench.root))
+    draft = {"eval_models": ["starter"], "guard": True, "max_new_tokens": 8, "cpu_threads": 1}
+    spec = admit(draft, Workspace(bench.root))
     folder = RunFolder(bench.root / "saves" / "alone")
     folder.path.mkdir(parents=True)
     folder.spec.write_text(frozen.freeze(spec, "2026-01-01T00:00:00", {}), encoding="utf-8")

@@ -26,6 +26,7 @@ def glimpse(**more: Any) -> Any:
         "name": "a-run",
         "state": State.RUNNING,
         "phase": "training",
+        "stage": "sft",
         "step": 20,
         "total": 40,
         "eta_seconds": 61.0,

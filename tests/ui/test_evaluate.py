@@ -16,9 +16,11 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from studio.args import document
+from studio.errors import InputError
 from studio.runs.files import RunFolder
+from studio.runs.monitor import Monitor
 from studio.runs.store import RunStore
-from studio.scores import judge, report, summary
+from studio.scores import harness, judge, report, summary
 from studio.scores.admission import admit
 from studio.scores.browse import Predictions
 from studio.scores.judge import Verdicts
@@ -26,8 +28,9 @@ from studio.scores.predictions import Prediction, Writer
 from studio.scores.report import bench
 from studio.scores.scoring import score_file
 from studio.scores.statistics import Interval
+from studio.specs.evaluate import ARGUMENTS
 from studio.texts import LANGUAGES, say
-from studio.ui import run_pages
+from studio.ui import amounts, run_pages, status
 from studio.ui.page import Page
 from studio.ui.tabs.chat.place import Place as Talks
 from studio.ui.tabs.evaluate import files
@@ -360,6 +363,116 @@ def test_the_page_of_the_run_tells_what_was_found_and_leads_to_it(page: Page, wo
     drawn = str(run_pages.summary(line, page.desk.look("first"), folder, lang))
     assert "tuned" in text(drawn) and "50" in text(drawn) and "tab=evaluate&amp;run=first" in drawn
     assert say(lang, "page.runs.loss") not in text(drawn)
+
+
+def test_the_runs_tab_has_no_curves_for_a_run_that_does_not_learn(page: Page, workspace: Workspace) -> None:
+    def shown(name: str, seen: Any = None) -> dict[int, Any]:
+        runs = page.runs
+        fresh = runs.refresh("en", "", "-created", name, "", seen)
+        return {component._id: update for component, update in zip(runs.outputs, fresh, strict=True)}
+
+    runs, of_tuned, of_first = page.runs, shown("tuned"), shown("first")
+    for part in (runs.curves, runs.steps, runs.panel.curves):
+        assert of_tuned[part._id]["visible"] is True and of_first[part._id]["visible"] is False
+    assert of_tuned[runs.panel.found._id]["visible"] is False and of_first[runs.panel.found._id]["visible"] is True
+    assert of_first[runs.panel.loss.drawing._id] == gr.skip() != of_tuned[runs.panel.loss.drawing._id]
+    drawn = str(of_first[runs.summary._id])
+    assert "evaluation/first/report.html" in drawn and "83 %" in text(drawn)
+    assert re.search(r"Exact match base 33 % .* tuned 83 % ", text(drawn)) and drawn.count("<tr>") == 5
+    head = text(str(of_first[runs.panel.head._id]))
+    assert "loss" not in head and "tokens/s" not in head and "done" in head
+    assert isinstance(of_first[runs.tabs._id], gr.Tabs) and of_tuned[runs.tabs._id] == gr.skip()
+    again = shown("first", ("first", -1, "finished", "en"))  # no page is turned under somebody who reads
+    assert again[runs.tabs._id] == gr.skip()
+
+
+def test_a_kind_of_work_that_has_no_form_here_cannot_be_duplicated(page: Page, workspace: Workspace,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    glimpse = page.desk.look("first")
+    assert page.runs._of_kind(glimpse, None)[0]["visible"] is True
+    monkeypatch.setattr(page.runs, "others", {})
+    assert page.runs._of_kind(glimpse, None)[0]["visible"] is False
+    assert page.runs._of_kind(page.desk.look("tuned"), None)[0]["visible"] is True
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_an_evaluation_that_ended_early_says_what_is_done_and_not_a_step(workspace: Workspace, lang: str) -> None:
+    folder = RunFolder(workspace.saves / f"cut-{lang}")
+    folder.path.mkdir()
+    folder.spec.write_text((workspace.saves / "first" / "spec.yaml").read_text())
+    folder.progress.write_text(json.dumps({"phase": "answering", "step": 7, "total": 90, "time": 1.0}))
+    folder.outcome.write_text(json.dumps({"outcome": "stopped", "state": "stopped", "exit_code": 0}))
+    glimpse = Monitor(folder).look()
+    told = status.what_happened(glimpse, lang)
+    assert told == say(lang, "page.end.other.stopped", done="7", total="90", took=amounts.duration(0.0))
+
+
+def test_duplicating_an_evaluation_fills_its_form_and_not_that_of_a_training(page: Page, workspace: Workspace,
+                                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"stage": "evaluate", "eval_models": ["base", "tuned/step-10"], "eval_run": "tuned", "max_samples": 7,
+             "dataset": ["arithmetic_heldout"], "metrics": ["last_number", "chrf"], "temperature": 0.5, "guard": True,
+             "judge": "http://127.0.0.1:9/v1#wise", "seed": 7}
+    RunStore(workspace).create(admit(asked, workspace), "many", {})
+    *fields, place = page.runs.duplicated("many", Place())
+    assert set(map(str, fields)) == {str(gr.skip())} and len(fields) == len(page.form.inputs)
+    assert page.runs.tab_of("many")[1] == "evaluate" and page.runs.tab_of("tuned")[1] == "train"
+    assert page.runs.duplicated("tuned", Place())[-1] == gr.skip()
+    person = Person(page)
+    person.place = place
+    person.press("look")
+    again = document.read(begun(page, person, monkeypatch)[0].spec)
+    before = document.read(workspace.saves / "many" / "spec.yaml")
+    assert {name: again[name] for name in ARGUMENTS} == {name: before[name] for name in ARGUMENTS}
+
+
+@pytest.mark.parametrize("draft", [
+    {"eval_models": ["starter"], "guard": True},
+    {"eval_models": ["starter"], "dataset": ["arithmetic_heldout", "number_words_heldout"], "max_new_tokens": 9},
+    {"eval_run": "tuned", "task": "likelihood"},
+    {"eval_models": ["base"], "model_name_or_path": "starter", "dataset": ["number_words_heldout"]},
+])
+def test_whatever_was_asked_can_be_asked_again(page: Page, workspace: Workspace, draft: dict[str, Any],
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunStore(workspace).create(admit({"stage": "evaluate"} | draft, workspace), None, {})
+    person = Person(page)
+    person.place = page.evaluate.again(folder.name, Place())
+    person.press("look")
+    again, before = (document.read(one.spec) for one in (begun(page, person, monkeypatch)[0], folder))
+    names = [{"base": "starter"}.get(name, name) if not before["eval_run"] else name for name in before["eval_models"]]
+    assert again["eval_models"] == names
+    assert all(again[name] == before[name] for name in ARGUMENTS if name != "eval_models")
+
+
+def test_tasks_of_the_harness_are_named_where_it_is_installed(page: Page, workspace: Workspace,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace.data / "mine").mkdir()
+    (workspace.data / "mine" / "toy.yaml").write_text("task: toy\n")
+    person = Person(page)
+
+    def choose(**typed: str) -> str:
+        person.press("settle", fields={"task": "harness", "max_samples": "5", **typed})
+        return text(person.setup)
+
+    monkeypatch.setattr(harness, "program", _missing)
+    assert say("en", "errors.harness_missing") in choose() and 'name="tasks"' not in person.setup
+    assert begun(page, person, monkeypatch) == []
+    monkeypatch.setattr(harness, "program", lambda: ("lm_eval",))
+    assert person.say("setup.tasks_own", folders="mine") in choose(tasks="arc_easy, mine", n_shot="2")
+    assert 'data-key="measures"' not in person.setup and 'name="guard"' not in person.setup
+    spec = document.read(begun(page, person, monkeypatch)[0].spec)
+    assert (spec["task"], spec["dataset"]) == ("harness", ["arc_easy", str(workspace.data / "mine")])
+    assert (spec["max_samples"], spec["n_shot"], spec["metrics"]) == (5, 2, [])
+    again = page.evaluate.again(person.place.run, Place())
+    assert again.of("setup")["tasks"] == "arc_easy, mine"
+    person = Person(page)
+    (workspace.root / "outside").mkdir()
+    (workspace.root / "outside" / "toy.yaml").write_text("task: toy\n")
+    choose(tasks=str(workspace.root / "outside"))  # what its files name would run
+    assert begun(page, person, monkeypatch) == [] and str(workspace.root / "outside") in text(person.setup)
+
+
+def _missing() -> tuple[str, ...]:
+    raise InputError("harness_missing")
 
 
 def test_reports_are_given_and_nothing_else(workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from studio.data.jinja import REFUSALS
 from studio.data.tokenizer_files import TokenizerFiles
 from studio.errors import InputError, WorkError
-from studio.exports import weights
+from studio.exports import speech, weights
 from studio.exports.gguf import kinds, quantizer, splits, writer
 from studio.exports.gguf.kinds import KINDS
 from studio.exports.gguf.layout import Layout, layout
@@ -100,21 +100,20 @@ def words(source: Source, workspace: Workspace, config: Mapping[str, Any], found
 def spoken(source: Source, workspace: Workspace) -> tuple[Any, Spoken]:
     """The tokenizer of a source and what it says of prompts and ends; without a chat template, the files' own word."""
     try:
-        chat = source.chat(workspace)
+        found = speech.speech(source, workspace)
     except InputError as error:
         if error.code != "template_missing":
             raise
         return _of_files(source.base)
-    begin = chat.files.special.get("bos_token")
-    prompts = []
+    chat, prompts = found.chat, []
     for talk in splits.talks():
         turns = [Message("assistant" if place % 2 else "user", text) for place, text in enumerate(talk)]
         try:
             prompts.append(chat.render(turns, add_generation_prompt=True))
         except REFUSALS:
             continue
-    begins = bool(begin) and bool(prompts) and prompts[0].startswith(str(begin))
-    return chat.tokenizer, Spoken(chat.files.special, chat.eos_ids, chat.source, begins, tuple(prompts))
+    begins = bool(found.bos) and bool(prompts) and prompts[0].startswith(str(found.bos))
+    return chat.tokenizer, Spoken(chat.files.special, found.eos_ids, found.template, begins, tuple(prompts))
 
 
 def _of_files(base: Path) -> tuple[Any, Spoken]:

@@ -93,6 +93,37 @@ class Dora:
 
 
 @dataclass
+class Residue:
+    """What PiSSA or OLoRA leaves of a weight when training begins: its main part, of the adapter's rank, is taken out.
+
+    The whole matrix is decomposed, as PEFT does when it loads such an adapter (Meng et al. 2024; Buyukakyuz 2024).
+    """
+
+    rank: int
+    across: bool
+    orthogonal: bool = False
+    _factors: tuple[np.ndarray, np.ndarray] | None = None
+
+    def begin(self, before: Blocks) -> None:
+        """Decompose the matrix."""
+        whole = np.concatenate([block for _, _, block in before()])
+        whole = whole.T if self.across else whole
+        if self.orthogonal:
+            left, right = np.linalg.qr(whole)
+            main = left[:, :self.rank], right[:self.rank]
+        else:
+            left, sizes, right = np.linalg.svd(whole, full_matrices=False)
+            main = left[:, :self.rank] * sizes[:self.rank], right[:self.rank]
+        self._factors = (main[1].T, main[0].T) if self.across else main
+
+    def apply(self, block: np.ndarray, first: int, last: int) -> np.ndarray:
+        """The rows without the main part."""
+        assert self._factors is not None
+        block -= self._factors[0][first:last] @ self._factors[1]
+        return block
+
+
+@dataclass
 class Whole:
     """Another tensor stands in its place; `weight` < 1 goes part of the way."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from studio.errors import InputError
 from studio.exports.source import Part
-from studio.exports.weights.changes import Addition, Change, Dora, LowRank, Rows, Whole
+from studio.exports.weights.changes import Addition, Change, Dora, LowRank, Residue, Rows, Whole
 from studio.exports.weights.files import Tensor, tensors
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -24,6 +24,7 @@ ACROSS = ("gpt2", "openai-gpt", "imagegpt", "gptsan", "decision_transformer", "c
 _REFUSED = ("target_parameters", "layer_replication", "megatron_config", "use_qalora", "alora_invocation_tokens",
             "arrow_config", "use_bdlora", "velora_config", "monteclora_config", "kasa_config")
 _BASE_STAYS = (True, False, None, "gaussian", "eva", "orthogonal", "true", "false")
+_TAKEN_OUT = ("pissa", "olora")
 _FACTOR = re.compile(r"(.*)\.lora_(?:embedding_)?(A|B)(?:\.default)?(\.weight|\.bias)?")
 _MAGNITUDE = re.compile(r"(.*)\.lora_magnitude_vector(?:\.default)?(?:\.weight)?")
 _TOKENS = ".token_adapter.trainable_tokens_delta"
@@ -100,7 +101,9 @@ def _of_factors(found: Found, names: Names, module: str, given: Mapping[str, Ten
         if is_embedding:
             raise InputError("adapter_feature", path=str(part.folder), name="use_dora")
         change = Dora(LowRank(a, b, alone, across), given["magnitude"], part.weight)
-    found.changes.setdefault(names.find(f"{module}.weight"), []).append(change)
+    begun = str(config.get("init_lora_weights")).lower()
+    first = [Residue(a.shape[0], across, begun == "olora")] if begun in _TAKEN_OUT and not is_embedding else []
+    found.changes.setdefault(names.find(f"{module}.weight"), []).extend([*first, change])
     if "B.bias" in given:
         found.changes.setdefault(names.find(f"{module}.bias"), []).append(Addition(given["B.bias"], scale))
 
@@ -133,6 +136,6 @@ def _config(folder: Path) -> dict[str, Any]:
         if config.get(name):
             raise InputError("adapter_feature", path=str(folder), name=name)
     begun = config.get("init_lora_weights", True)
-    if (begun.lower() if isinstance(begun, str) else begun) not in _BASE_STAYS:
+    if (begun.lower() if isinstance(begun, str) else begun) not in (*_BASE_STAYS, *_TAKEN_OUT):
         raise InputError("adapter_feature", path=str(folder), name=f"init_lora_weights={begun}")
     return config

@@ -17,7 +17,8 @@ import numpy as np
 
 from studio.errors import InputError, WorkError
 from studio.exports.source import PREFIX, Source
-from studio.exports.weights import numbers
+from studio.exports.weights import bitwise, numbers
+from studio.exports.weights.bitwise import opened
 from studio.exports.weights.changes import Addition, Change, Rows, Whole
 from studio.exports.weights.files import BLOCK, Tensor, height, of_model, spans
 from studio.exports.weights.parts import EMBEDDINGS, HEADS, Found, read
@@ -55,16 +56,19 @@ class Stream:
     def __init__(self, source: Source, dtype: str) -> None:
         self.source = source
         self.config = _config(source.base)
-        base = of_model(source.base)
+        base = opened(of_model(source.base))
+        self._tied = _drop_doubled_head(self.config, base)
+        self._rows = {name: one.shape[0] for name, one in base.items() if one.shape}
+        self._packed = [one for one in base.values() if not isinstance(one, Tensor)]
         self._entries: dict[str, _Entry] = {name: _Entry(one) for name, one in base.items()}
-        self._tied = _is_tied(self.config, base)
+        self._untied = False
         self._embedding = next((name for name in base if name.rpartition(".weight")[0].rpartition(".")[2] in EMBEDDINGS
                                 and name.endswith(".weight")), "")
         for part in source.parts:
             if part.kind == PREFIX:
                 raise InputError("adapter_kind", path=str(part.folder), kind="P_TUNING_V2")
             self._work_in(part, read(part, self._entries, str(self.config.get("model_type"))))
-        self.dtype = numbers.WORDS.get(dtype) or _own(base)
+        self.dtype = numbers.WORDS.get(dtype) or (_said(self.config) if self._packed else "") or _own(base)
         self.planned: Mapping[str, Planned] = {
             name: Planned(one.origin.shape, self.dtype if one.origin.dtype in numbers.FLOATS else one.origin.dtype)
             for name, one in self._entries.items()}
@@ -83,7 +87,22 @@ class Stream:
 
     def warnings(self) -> list[tuple[str, dict[str, Any]]]:
         """Console lines, as (key below engine, values), about what a reader of the result should know."""
-        return []
+        if self._packed:
+            return [("export_dequantized", {"count": len(self._packed), "bits": self._packed[0].bits})]
+        bits = self.source.quantization_bit
+        if not bits or not self.merged:
+            return []
+        return [("export_unquantized", {"bits": bits, "share": f"{self._quantization_loss(bits):.1%}"})]
+
+    def _quantization_loss(self, bits: int) -> float:
+        """How far the merged weights of the base are from those that training saw: root of the mean square by that of
+        the weights, over the first rows of each."""
+        error = whole = 0.0
+        for entry in self._entries.values():
+            if entry.changes and len(entry.origin.shape) == 2:
+                lost, all_of_it = bitwise.loss(entry.origin.floats(*next(spans(entry.origin.shape))), bits)
+                error, whole = error + lost, whole + all_of_it
+        return (error / whole) ** 0.5 if whole else 0.0
 
     # ---- the numbers ----
 
@@ -176,14 +195,14 @@ class Stream:
 
     def _may_begin(self, name: str, found: Found) -> bool:
         """Whether a tensor that the model's files lack can come from the adapter: a tied output layer, a bias."""
-        if self._tied and self._embedding and name.rpartition(".weight")[0].rpartition(".")[2] in HEADS:
+        if self._tied and self._embedding and _is_head(name):
             return True
         return name.endswith(".bias") and f"{name[:-4]}weight" in self._entries and \
             not isinstance(found.changes[name][0], Addition)
 
     def _untie(self, found: Found) -> None:
         """Give a tied output layer a weight of its own where an adapter trained one of the two and not the other."""
-        head = next((name for name in found.changes if name.rpartition(".weight")[0].rpartition(".")[2] in HEADS), "")
+        head = next((name for name in found.changes if _is_head(name)), "")
         inner = found.changes.get(self._embedding, [])
         low = [one for one in (*inner, *found.changes.get(head, [])) if not isinstance(one, Whole | Rows)]
         saved = {self._embedding, head} & found.saved
@@ -199,7 +218,7 @@ class Stream:
         head = head or _UNTIED_HEADS.get(str(self.config.get("model_type")), "lm_head.weight")
         old = self._entries[self._embedding]
         self._entries[head] = _Entry(old.origin, list(old.changes))
-        self._tied = False
+        self._tied, self._untied = False, True
 
     def _finish_config(self) -> None:
         """config.json as the result needs it."""
@@ -214,14 +233,10 @@ class Stream:
             if "dtype" in room:
                 room["dtype"] = name
             for key in ("vocab_size", "padded_vocab_size"):
-                if isinstance(room.get(key), int) and rows and rows != _rows(self.source.base, self._embedding):
+                if isinstance(room.get(key), int) and rows and rows != self._rows[self._embedding]:
                     room[key] = rows
-            if not self._tied and room.get("tie_word_embeddings") is not False and self._has_head:
+            if self._untied:
                 room["tie_word_embeddings"] = False
-
-    @property
-    def _has_head(self) -> bool:
-        return any(name.rpartition(".weight")[0].rpartition(".")[2] in HEADS for name in self.planned)
 
 
 def stream(source: Source, dtype: str = "auto") -> Stream:
@@ -244,10 +259,6 @@ def _fits(change: Any, entry: _Entry, part: Any, name: str) -> None:
         raise InputError("adapter_mismatch", path=str(part.folder), name=name)
 
 
-def _rows(base: Path, name: str) -> int:
-    return of_model(base)[name].shape[0]
-
-
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
@@ -267,6 +278,21 @@ def _own(base: Mapping[str, Any]) -> str:
     return max(counts, key=lambda kind: counts[kind], default="F32")
 
 
-def _is_tied(config: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
-    """Whether the output layer is the embedding: there is none in the files."""
-    return not any(name.rpartition(".weight")[0].rpartition(".")[2] in HEADS for name in base)
+def _said(config: Mapping[str, Any]) -> str:
+    """The dtype that config.json names, in safetensors' word."""
+    name = str(config.get("dtype") or config.get("torch_dtype") or "").removeprefix("torch.")
+    return next((word for word, known in numbers.NAMES.items() if known == name), "")
+
+
+def _drop_doubled_head(config: Mapping[str, Any], base: dict[str, Any]) -> bool:
+    """Whether the output layer is the embedding; a copy of it in the files, which no loader uses, is left out."""
+    heads = [name for name in base if _is_head(name)]
+    if config.get("tie_word_embeddings") is True:
+        for name in heads:
+            del base[name]
+        return True
+    return not heads
+
+
+def _is_head(name: str) -> bool:
+    return name.rpartition(".weight")[0].rpartition(".")[2] in HEADS

@@ -53,9 +53,14 @@ def draft(declared: Arguments, typed: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not widgets.LEFT_OUT}
 
 
+def shown(a: Argument, value: Any) -> Any:
+    """A spec's value as its field shows it."""
+    return widgets.shown(a, value)
+
+
 def default(a: Argument) -> Any:
     """The declared value as its field shows it."""
-    return widgets.shown(a, a.default)
+    return shown(a, a.default)
 
 
 def is_changed(a: Argument, held: Any) -> bool:

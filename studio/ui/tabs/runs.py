@@ -8,6 +8,8 @@ import gradio as gr
 
 from studio.errors import StudioError
 from studio.runs import stop as stopping
+from studio.runs.monitor import Glimpse
+from studio.specs import works
 from studio.texts import say
 from studio.texts.errors import of_error
 from studio.ui import run_pages
@@ -37,6 +39,7 @@ class RunsTab:
 
     def __init__(self, desk: Desk, words: Words, form: Form) -> None:
         self.desk, self.words, self.form = desk, words, form
+        self.others: dict[str, Any] = {}
         self.opened, self.sort, self.listed = gr.Textbox("", visible="hidden"), gr.State("-created"), gr.State("")
         with gr.Row(elem_classes=["runs"]):
             with gr.Column(elem_classes=["card", "list"], scale=3, elem_id="runs-list"):
@@ -80,14 +83,14 @@ class RunsTab:
             self.rename = words(gr.Button, {"value": "page.run.rename"}, size="sm", elem_id="run-rename")
             self.remove = words(gr.Button, {"value": "page.run.remove"}, size="sm", elem_id="run-remove")
             self.close = words(gr.Button, {"value": "page.run.close"}, size="sm", elem_id="run-close")
-        with gr.Tabs(elem_id="run-pages"):
+        with gr.Tabs(elem_id="run-pages", selected="summary") as self.tabs:
             with words(gr.Tab, {"label": "page.pages.summary"}, id="summary"):
                 self.summary = gr.HTML("", elem_id="run-summary", js_on_load=None, apply_default_css=False)
-            with words(gr.Tab, {"label": "page.pages.curves"}, id="curves"):
+            with words(gr.Tab, {"label": "page.pages.curves"}, id="curves") as self.curves:
                 self.panel.put_curves()
             with words(gr.Tab, {"label": "page.pages.settings"}, id="settings"):
                 self.settings = gr.HTML("", elem_id="run-settings", js_on_load=None, apply_default_css=False)
-            with words(gr.Tab, {"label": "page.pages.checkpoints"}, id="checkpoints"):
+            with words(gr.Tab, {"label": "page.pages.checkpoints"}, id="checkpoints") as self.steps:
                 self.checkpoints = gr.HTML("", elem_id="run-checkpoints", js_on_load=None, apply_default_css=False)
             with words(gr.Tab, {"label": "page.pages.log"}, id="log"):
                 self.panel.put_log()
@@ -97,7 +100,8 @@ class RunsTab:
     @property
     def pages(self) -> list[Any]:
         """What belongs to the opened run beside its panel."""
-        return [self.side, self.summary, self.settings, self.checkpoints, self.files]
+        kind = [self.duplicate, self.tabs, self.curves, self.steps]
+        return [self.side, self.summary, self.settings, self.checkpoints, self.files, *kind]
 
     @property
     def outputs(self) -> list[Any]:
@@ -135,9 +139,12 @@ class RunsTab:
         closed = self.close.click(lambda: "", None, [self.opened], **_QUIET)
         for event in (rename, removed, undone, closed):
             event.then(*self.refreshed(page), **_QUIET)
-        for button, fill in ((self.duplicate, self.duplicated), (self.panel.further, page.train.further)):
-            filled = button.click(fill, [self.opened], self.form.inputs, **_QUIET)
-            page.look_after(filled).then(lambda: gr.Tabs(selected="train"), None, [page.tabs], **_QUIET)
+        further = self.panel.further.click(page.train.further, [self.opened], self.form.inputs, **_QUIET)
+        page.look_after(further).then(lambda: gr.Tabs(selected="train"), None, [page.tabs], **_QUIET)
+        self.others = dict(page.others)
+        places = [tab.place for tab in self.others.values()]
+        filled = self.duplicate.click(self.duplicated, [self.opened, *places], [*self.form.inputs, *places], **_QUIET)
+        page.look_after(filled).then(self.tab_of, [self.opened], [page.tabs, page.tab], **_QUIET)
 
     def refreshed(self, page: Any) -> tuple[Any, list[Any], list[Any]]:
         """The handler of a look at the list, with its inputs and outputs."""
@@ -151,7 +158,7 @@ class RunsTab:
         glimpse = self.desk.look(name)
         panel = self.panel.show(glimpse, lang, seen)
         if glimpse is None:
-            return [*panel, gr.update(visible=False), *[gr.skip()] * 4]
+            return [*panel, gr.update(visible=False), *[gr.skip()] * (len(self.pages) - 1)]
         if seen is not None and panel[-1] == gr.skip():
             return [*panel, *[gr.skip()] * len(self.pages)]
         line = next((line for line in self.desk.store.summaries() if line.name == name), None)
@@ -163,7 +170,16 @@ class RunsTab:
             run_pages.settings(folder, lang),
             run_pages.checkpoint_list(folder, lang),
             run_pages.files(folder, lang),
+            *self._of_kind(glimpse, seen),
         ]
+
+    def _of_kind(self, glimpse: Glimpse, seen: Any) -> list[Any]:
+        """Whether its settings can stand in a form, and the pages that only a training has."""
+        learns = works.learns(glimpse)
+        is_news = seen is None or seen[0] != glimpse.name
+        first = gr.Tabs(selected="summary") if is_news and not learns else gr.skip()
+        can_be_set = learns or works.verb(glimpse.stage) in self.others
+        return [gr.update(visible=can_be_set), first, gr.update(visible=learns), gr.update(visible=learns)]
 
     def resume(self, lang: str, opened: str) -> list[Any]:
         """Go on with the opened run."""
@@ -194,9 +210,21 @@ class RunsTab:
         except StudioError as error:
             return [gr.skip(), _problem(error, lang)]
 
-    def duplicated(self, opened: str) -> list[Any]:
-        """The opened run's settings in the form, without its name."""
-        return self.form.fill({**self.desk.settings(opened), "output_dir": None})
+    def duplicated(self, opened: str, *places: Any) -> list[Any]:
+        """(the form, the place in each other tab) with the opened run's settings, without its name."""
+        verb = self.tab_of(opened)[1]
+        if verb not in self.others:
+            return [*self.form.fill({**self.desk.settings(opened), "output_dir": None}), *[gr.skip()] * len(places)]
+        filled = [tab.again(opened, place) if name == verb else gr.skip()
+                  for (name, tab), place in zip(self.others.items(), places, strict=True)]
+        return [*[gr.skip()] * len(self.form.inputs), *filled]
+
+    def tab_of(self, opened: str) -> list[Any]:
+        """(the tabs, the tab) in which a run like the opened one is set up."""
+        glimpse = self.desk.look(opened)
+        verb = works.verb(glimpse.stage) if glimpse is not None else works.TRAIN
+        tab = verb if verb in self.others else works.TRAIN
+        return [gr.Tabs(selected=tab), tab]
 
 
 def _problem(error: StudioError, lang: str) -> Html:

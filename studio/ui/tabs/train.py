@@ -149,9 +149,8 @@ class TrainTab:
         return [*self._verdict(verdict), gr.skip()]
 
     def tick(self, lang: str, shown: str, seen: Any) -> list[Any]:
-        """The shown run as it is now, or the running one when none is shown; (panel's updates, run)."""
-        live = [] if shown else self.desk.live()
-        name = shown or (live[0].name if live else "")
+        """The shown run as it is now, or the training at work when none is shown; (panel's updates, run)."""
+        name = shown or self.desk.learning()
         return [*self.panel.show(self.desk.look(name), lang, seen), name if name != shown else gr.skip()]
 
     def ask_stop(self, lang: str, shown: str) -> list[Any]:

@@ -90,7 +90,7 @@ def open(task: Task) -> Studio:
     parts = task.parts if task.parts is not None else _own(task)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     numbers = Numbers(device, _DTYPES[task.dtype], _DTYPES[task.dtype])
-    network = loading.load_model(loading.Wanted(base, str(base), lean=False), numbers).eval()
+    network = loading.load_model(loading.Wanted(base, str(base)), numbers).eval()
     runner = Alone(network, Pass())
     for place, part in enumerate(parts):
         _add(network, runner, part, is_last=place + 1 == len(parts))

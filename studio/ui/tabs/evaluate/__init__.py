@@ -6,6 +6,10 @@
     parts.py        what is drawn on either side, and whose press it was
     setup.py        on the left: models, questions, metrics, settings, and the one primary button
     fields.py       declared arguments as plain HTML, and what was typed into them
+    questions.py    which rows: held out by a run, a dataset, an exam, everyday questions
+    measures.py     metrics to be ticked, and a user's own
+    harness.py      tasks of the lm-evaluation-harness
+    again.py        an evaluation that was made, back in the form
     shelf.py        evaluations made so far
     opened.py       on the right: the head of an evaluation, its progress, its report
     scores.py       scores as dots with intervals, and what differences are worth

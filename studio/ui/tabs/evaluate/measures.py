@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.errors import StudioError
 from studio.plugins import kinds, metrics, plugin
-from studio.specs.evaluate import ARGUMENTS, CHOICES, GENERATION
+from studio.specs.evaluate import ARGUMENTS, CHOICES, GENERATION, HARNESS
 from studio.texts.errors import of_error
 from studio.ui.markup import Html, tag
 from studio.ui.tabs.data import controls
@@ -49,6 +49,8 @@ def offered(visit: Visit, task: str) -> list[str]:
 def _fits(name: str, task: str) -> bool:
     """Whether a metric is one of written answers, of likelihood, or of options."""
     is_measured, is_of_options = "likelihood" in plugin("metrics", name).NEEDS, name.startswith(_OPTIONS)
+    if task == HARNESS:
+        return False
     if task == GENERATION:
         return not is_measured
     return is_of_options if task == CHOICES else is_measured and not is_of_options

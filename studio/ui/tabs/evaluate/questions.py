@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from studio.chats import lanes
 from studio.data.catalogue import Catalogue
 from studio.errors import StudioError
 from studio.scores import subjects
+from studio.specs.evaluate import CHOICES
 from studio.specs.schedule import held_out
 from studio.specs.train import ARGUMENTS
+from studio.texts import listed
 from studio.ui.counting import Counting
 from studio.ui.tabs.evaluate.visit import Visit
 
 _RUN, _SET, _EXAM = "run:", "set:", "exam:"
+_GUARD, _AGAIN = "guard:", "again:"  # everyday questions alone; what an evaluation asked before
 
 
 def offered(visit: Visit, run: str) -> list[tuple[str, str]]:
-    """(value, words): what the runs held out, that of `run` first, then every dataset."""
+    """(value, words): what the runs held out, that of `run` first, exams, every dataset, everyday questions alone."""
     runs = dict.fromkeys([run, *(one.run for one in visit.offered)])
     held = [(f"{_RUN}{one}", visit.say("setup.held_out", run=one)) for one in runs if one and _holds_out(visit, one)]
     sets = [(f"{_SET}{name}", words) for words, name in visit.desk.datasets(visit.lang)]
     exams = [(f"{_EXAM}{one}", visit.say("setup.exam", name=one.stem)) for one in subjects.exams(visit.workspace)]
-    return [*held, *exams, *sets]
+    guard = [] if run else [(_GUARD, visit.say("setup.only_guard"))]  # a run's held-out rows are always asked, too
+    found = [*held, *exams, *sets, *guard]
+    before = _before(visit)
+    if visit.place.of("setup").get("ask") == _AGAIN and before.get("dataset"):
+        found.append((_AGAIN, listed(visit.lang, [Path(one).name for one in before["dataset"]])))
+    return found
+
+
+def again(visit: Visit, spec: Any) -> str:
+    """The choice that asks what a spec asked."""
+    if not spec.dataset:
+        return f"{_RUN}{spec.eval_run}" if spec.eval_run else _GUARD
+    there = {value for value, _ in offered(visit, spec.eval_run or "")}
+    alike = [f"{kind}{spec.dataset[0]}" for kind in (_SET, _EXAM)]
+    is_plain = len(spec.dataset) == 1 and not spec.dataset_dir
+    return next((one for one in alike if is_plain and one in there), _AGAIN)
 
 
 def is_exam(visit: Visit, run: str) -> bool:
     """Whether an exam was chosen, a folder or an archive of questions with options by subject."""
-    return chosen(visit, offered(visit, run)).startswith(_EXAM)
+    what = chosen(visit, offered(visit, run))
+    return what.startswith(_EXAM) or (what == _AGAIN and visit.place.of("setup").get("task") == CHOICES)
+
+
+def _before(visit: Visit) -> dict[str, Any]:
+    """The datasets of the evaluation that is to be asked again."""
+    return dict(visit.place.of("setup").get("again") or {})
 
 
 def chosen(visit: Visit, there: Sequence[tuple[str, str]]) -> str:
@@ -42,6 +67,10 @@ def draft(visit: Visit, run: str) -> dict[str, Any]:
     what = chosen(visit, offered(visit, run))
     if what.startswith(_RUN):
         return {"eval_run": what.removeprefix(_RUN)}
+    if what == _GUARD:
+        return {"guard": True}
+    if what == _AGAIN:
+        return {**_before(visit), **({"eval_run": run} if run else {})}
     name = what.removeprefix(_SET).removeprefix(_EXAM)
     return {"dataset": [name] if what else [], **({"eval_run": run} if run else {})}
 
@@ -49,7 +78,7 @@ def draft(visit: Visit, run: str) -> dict[str, Any]:
 def count(visit: Visit, run: str) -> int | None:
     """How many rows will be asked; None where nobody has counted them yet."""
     what, most = chosen(visit, offered(visit, run)), str(visit.place.of("setup").get("most", ""))
-    if what.startswith(_EXAM):
+    if what.startswith(_EXAM) or what in (_GUARD, _AGAIN):
         return None
     try:
         found = _held(visit, what.removeprefix(_RUN)) if what.startswith(_RUN) else \

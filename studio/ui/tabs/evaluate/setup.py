@@ -12,13 +12,13 @@ from studio.runs.store import RunStore
 from studio.scores import judge
 from studio.scores import models as asked
 from studio.scores.admission import admit, fingerprints
-from studio.specs.evaluate import ARGUMENTS, CHOICES, GENERATION, STAGE, TASKS
+from studio.specs.evaluate import ARGUMENTS, CHOICES, GENERATION, HARNESS, STAGE, TASKS
 from studio.texts import say
 from studio.texts.errors import of_problem
 from studio.ui import amounts, widgets
 from studio.ui.markup import Html, tag
 from studio.ui.tabs.data import controls
-from studio.ui.tabs.evaluate import fields, measures, questions
+from studio.ui.tabs.evaluate import fields, harness, measures, questions
 from studio.ui.tabs.evaluate.place import Place
 from studio.ui.tabs.evaluate.visit import Visit
 from studio.workspace import STARTER
@@ -35,8 +35,14 @@ def draw(visit: Visit) -> Html:
     begin = controls.form("begin", *rest, controls.submit(visit.say("setup.begin"), kind="primary wide", key="begin"),
                           once=_begun(visit), key="begin-form")
     return tag("section", tag("h2", visit.say("setup.title")), _models(visit, wrong), _questions(visit, wrong),
-               measures.draw(visit, task_of(visit), _typed(visit), wrong), _guard(visit),
-               _judge(visit, wrong), _settings(visit, wrong), _forecast(visit), begin, class_="setup", data_key="setup")
+               *_scoring(visit, wrong), _judge(visit, wrong), _settings(visit, wrong), _forecast(visit), begin,
+               class_="setup", data_key="setup")
+
+
+def _scoring(visit: Visit, wrong: Mapping[str, str]) -> tuple[Html, ...]:
+    """How answers are scored; tasks of the harness bring their own measures."""
+    task = task_of(visit)
+    return () if task == HARNESS else (measures.draw(visit, task, _typed(visit), wrong), _guard(visit))
 
 
 # ---- who is asked
@@ -107,27 +113,32 @@ def _adding(visit: Visit) -> Html:
 # ---- what is asked, and how
 
 def _questions(visit: Visit, wrong: Mapping[str, str]) -> Html:
-    offered = questions.offered(visit, run_of(visit))
-    what = questions.chosen(visit, offered)
-    label = visit.say("setup.questions")
-    choose = controls.labelled(label, controls.choose("ask", offered, what, change="settle"))
+    now = task_of(visit)
     rows = controls.labelled(visit.say("setup.rows"), controls.field(
         "max_samples", visit.place.of("setup").get("most", ""), hint=visit.say("setup.all_rows"), change="settle",
         inputmode="numeric"))
     said = [controls.problem(wrong[name]) for name in ("dataset", "max_samples", "task") if name in wrong]
-    offered_tasks = [(one, say(visit.lang, f"choices.task.{one}")) for one in TASKS]
-    task = controls.labelled(widgets.label("task")(visit.lang), controls.choose(
-        "task", offered_tasks, task_of(visit), change="settle"))
-    exam = tag("div", *(fields.draw(visit, name, _typed(visit), wrong) for name in fields.EXAM), class_="fields-of") \
-        if questions.is_exam(visit, run_of(visit)) else None
-    return tag("div", tag("div", choose, rows, class_="what-is-asked"), task, exam, *said, class_="of-questions",
+    tasks = [(one, say(visit.lang, f"choices.task.{one}")) for one in (*TASKS, HARNESS)]
+    task = controls.labelled(widgets.label("task")(visit.lang), controls.choose("task", tasks, now, change="settle"))
+    asked_what = harness.draw(visit) if now == HARNESS else _ask(visit)
+    is_shot = now == HARNESS or questions.is_exam(visit, run_of(visit))
+    shots = [name for name in fields.EXAM if now != HARNESS or name == "n_shot"]
+    exam = tag("div", *(fields.draw(visit, name, _typed(visit), wrong) for name in shots), class_="fields-of") \
+        if is_shot else None
+    return tag("div", tag("div", asked_what, rows, class_="what-is-asked"), task, exam, *said, class_="of-questions",
                data_form=True, data_key="questions")
+
+
+def _ask(visit: Visit) -> Html:
+    offered = questions.offered(visit, run_of(visit))
+    choose = controls.choose("ask", offered, questions.chosen(visit, offered), change="settle")
+    return controls.labelled(visit.say("setup.questions"), choose)
 
 
 def task_of(visit: Visit) -> str:
     """What is measured: chosen, else written answers, and of an exam which option is likeliest."""
     held = str(visit.place.of("setup").get("task") or "")
-    return held if held in TASKS else CHOICES if questions.is_exam(visit, run_of(visit)) else GENERATION
+    return held if held in (*TASKS, HARNESS) else CHOICES if questions.is_exam(visit, run_of(visit)) else GENERATION
 
 
 def _guard(visit: Visit) -> Html:
@@ -173,7 +184,8 @@ def _settings(visit: Visit, wrong: Mapping[str, str]) -> Html:
 
 def _forecast(visit: Visit) -> Html:
     """What is about to happen, in numbers."""
-    count, rows = len(chosen(visit)), questions.count(visit, run_of(visit))
+    count = len(chosen(visit))
+    rows = questions.count(visit, run_of(visit)) if task_of(visit) != HARNESS else None
     if rows is None:
         return controls.note(visit.say("setup.forecast_open", models=count))
     return controls.note(visit.say("setup.forecast", models=count, rows=amounts.count(rows),
@@ -228,9 +240,11 @@ def settle(visit: Visit, said: Mapping[str, Any]) -> Place:
     """Keep what stands in the fields that were sent."""
     sent = dict(said.get("fields") or {})
     kept: dict[str, Any] = {}
-    if "ask" in sent:
-        ask, task = str(sent.pop("ask")), str(sent.pop("task", ""))
-        kept |= {"ask": ask, "most": str(sent.pop("max_samples", "")).strip(), "task": _task_for(visit, ask, task)}
+    if "task" in sent:
+        held, task = visit.place.of("setup"), str(sent.pop("task"))
+        ask = str(sent.pop("ask", "")) or questions.chosen(visit, questions.offered(visit, run_of(visit)))
+        kept |= {"ask": ask, "most": str(sent.pop("max_samples", "")).strip(), "task": _task_for(visit, ask, task),
+                 "tasks": str(sent.pop("tasks", held.get("tasks") or "")).strip()}
     typed = {name: value for name, value in _typed(visit).items() if name not in sent}
     return visit.place.keep("setup", typed={**typed, **fields.read(sent)}, **kept)
 
@@ -241,11 +255,15 @@ def _task_for(visit: Visit, ask: str, task: str) -> str:
 
 
 def draft(visit: Visit) -> dict[str, Any]:
-    """What has been chosen, as a spec's draft."""
+    """What has been chosen, as a spec's draft; raises SpecError for what no draft can hold."""
     run, task, typed = run_of(visit), task_of(visit), _typed(visit)
     most = str(visit.place.of("setup").get("most", ""))
+    if task == HARNESS:  # its tasks bring their own measures
+        alone = ("guard", *fields.names(fields.JUDGE))
+        typed = {name: value for name, value in typed.items() if name not in alone}
+    what = harness.draft(visit) if task == HARNESS else questions.draft(visit, run)
     found = {"stage": STAGE, "eval_models": chosen(visit), "task": task, "metrics": measures.chosen(visit, task),
-             **questions.draft(visit, run), **fields.draft(typed), **measures.confirmed(visit, typed)}
+             **fields.draft(typed), **what, **measures.confirmed(visit, typed)}
     return found | ({"max_samples": most} if most else {})
 
 
@@ -254,7 +272,7 @@ def begin(visit: Visit, said: Mapping[str, Any]) -> Place:
     if str(said.get("once", "")) != str(_begun(visit)):  # the same press once more, by a nervous hand
         return visit.place
     try:
-        spec = admit(draft(visit), visit.workspace, paths=True)  # the only paths are exams of the data folder
+        spec = admit(draft(visit), visit.workspace, paths=True)  # the only paths are of the data folder
     except SpecError as error:
         wrong: dict[str, str] = {}
         for problem in error.problems:

@@ -13,7 +13,7 @@ from studio.ui.desk import Desk
 from studio.ui.form import Form
 from studio.ui.localize import Words
 from studio.ui.tabs.chat.place import Place as Talks
-from studio.ui.tabs.evaluate import parts, row
+from studio.ui.tabs.evaluate import again, parts, row
 from studio.ui.tabs.evaluate.place import Place
 from studio.ui.tabs.evaluate.visit import Visit
 from studio.ui.tabs.views import QUIET, attempt, live_view
@@ -63,6 +63,11 @@ class EvaluateTab:
         """An evaluation opened, or what is to be asked of a trained run beside its base."""
         visit = Visit("en", self.desk, place.open(run))
         return visit.place if visit.line is not None else place.about(run)
+
+    def again(self, run: str, place: Place) -> Place:
+        """What an evaluation asked stands on the left, to be changed and asked again."""
+        visit = Visit("en", self.desk, place.open(""))
+        return attempt(visit.place, lambda: again.draft(visit, run))
 
     def ask(self, lang: str, place: Place, talks: Talks, event: gr.EventData) -> list[Any]:
         """(this tab, the place in Chat, the tabs, the tab): a row's question in Chat's box, its models as lanes."""

@@ -18,6 +18,7 @@ from studio.texts import has, say
 from studio.texts.errors import of_error
 from studio.ui import amounts
 from studio.ui.markup import Html, tag
+from studio.ui.tabs import declared
 from studio.ui.tabs.data import controls
 from studio.ui.tabs.export import settings
 from studio.ui.tabs.export.place import Place
@@ -196,6 +197,15 @@ def _why_unknown(visit: Visit) -> Html:
 
 def _short(name: str) -> str:
     return name.rstrip("/").split("/")[-1] or name
+
+
+def again(place: Place, told: Mapping[str, Any]) -> Place:
+    """The place with everything that an earlier export was told; its name and its folder are its own."""
+    name, _, step = str(told.get("model_name_or_path") or "").partition("/step-")
+    boxes = {one: declared.shown(export.ARGUMENTS[one], value) for one, value in told.items()
+             if one in export.ARGUMENTS and one not in ("output_dir", "export_dir")}
+    return place.keep("setup", model=name, step=f"step-{step}" if step else "", form=str(told.get("export_to") or ""),
+                      typed=settings.read(boxes), wrong={}, other=False)
 
 
 # ---- presses

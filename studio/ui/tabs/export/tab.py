@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
+from studio.chats import lanes
 from studio.ui.desk import Desk
 from studio.ui.form import Form
 from studio.ui.localize import Words
 from studio.ui.tabs.chat.place import Place as Talks
-from studio.ui.tabs.export import parts, takeaway
+from studio.ui.tabs.export import origin, parts, takeaway
 from studio.ui.tabs.export.place import Place
 from studio.ui.tabs.export.visit import Visit
 from studio.ui.tabs.views import QUIET, attempt, live_view
@@ -63,13 +64,17 @@ class ExportTab:
         visit = Visit("en", self.desk, place.open(run))
         return visit.place if visit.opened is not None else place.about(run)
 
+    def again(self, run: str, place: Place) -> Place:
+        """What an export was told stands there once more, to be changed and exported again."""
+        return origin.again(place.open(""), lanes.said(self.desk.workspace, run))
+
     def talk(self, lang: str, place: Place, talks: Talks, event: gr.EventData) -> list[Any]:
         """(this tab, the place in Chat, the tabs, the tab): what was exported as a lane, its source beside it."""
         visit = Visit(lang, self.desk, replace(place, said={}))
-        lanes = takeaway.lanes_of(visit)
-        if not lanes:
+        answering = takeaway.lanes_of(visit)
+        if not answering:
             return [*_drawn(visit), *[gr.skip()] * 3]
-        return [*_drawn(visit), talks.begin({"lanes": lanes}), gr.Tabs(selected="chat"), "chat"]
+        return [*_drawn(visit), talks.begin({"lanes": answering}), gr.Tabs(selected="chat"), "chat"]
 
     def act(self, lang: str, place: Place, event: gr.EventData) -> list[Any]:
         """A press: the place that follows from it, drawn; what goes wrong is a sentence there."""
