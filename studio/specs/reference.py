@@ -12,21 +12,39 @@ from typing import Any
 
 from studio.args import document
 from studio.args.fields import Argument
+from studio.specs import chat, evaluate
 from studio.specs.older_keys import ANY, ANYWAY, CONVERTED, JOINED, NOT_YET, VALUES, VALUES_NOT_YET
 from studio.specs.train import ALIASES, ARGUMENTS
 from studio.texts import listed, say
 from studio.workspace import PROJECT
 
+# Verbs beside `train`, and what they take.
+OTHERS = {"serve": chat.SERVING, "answers": chat.SAMPLING, "evaluate": evaluate.ARGUMENTS}
 PAGES = {"en": "arguments.md", "zh": "arguments_zh.md"}
 
 
 def page(lang: str) -> str:
-    """The reference page in one language: every argument by group, then the keys of older recipes."""
+    """The reference page in one language: the arguments of every verb by group, then the keys of older recipes."""
     parts = [f"# {say(lang, 'reference.title')}", say(lang, "reference.intro", count=len(ARGUMENTS))]
+    told: dict[str, str] = {}
     for group, members in groupby(ARGUMENTS.values(), key=lambda a: a.group):
         parts.append(f"## {say(lang, f'groups.{group}')}")
-        parts += [_argument(lang, a) for a in members]
+        parts += [told.setdefault(a.name, _argument(lang, a)) for a in members]
+    for verb, declared in OTHERS.items():
+        parts += _of_verb(lang, verb, declared.values(), told)
     return "\n\n".join([*parts, *_older(lang)]) + "\n"
+
+
+def _of_verb(lang: str, verb: str, declared: Iterable[Argument], told: dict[str, str]) -> list[str]:
+    """The arguments of a verb; what stands further up word for word is named only."""
+    spelled = {a.name: _argument(lang, a) for a in declared}
+    same = [name for name, text in spelled.items() if told.get(name) == text]
+    parts = [f"## {say(lang, f'reference.verbs.{verb}.title')}", say(lang, f"reference.verbs.{verb}.intro")]
+    if same:
+        parts.append(say(lang, "reference.above", names=_code(lang, same)))
+    parts += [text for name, text in spelled.items() if name not in same]
+    told |= {name: text for name, text in spelled.items() if name not in told}
+    return parts
 
 
 def _argument(lang: str, a: Argument) -> str:

@@ -7,7 +7,7 @@ import pytest
 from studio.specs import reference
 from studio.specs.older_keys import ANYWAY, CONVERTED, JOINED, NOT_YET
 from studio.specs.train import ALIASES, ARGUMENTS
-from studio.texts import languages
+from studio.texts import languages, say
 from tests.house.source import PROJECT
 
 
@@ -22,6 +22,23 @@ def test_every_argument_and_every_older_key_is_on_the_page(lang: str) -> None:
     page = reference.page(lang)
     assert not [name for name in (*ARGUMENTS, *ALIASES, *CONVERTED, *JOINED, *ANYWAY, *NOT_YET)
                 if f"`{name}`" not in page]
+
+
+@pytest.mark.parametrize("lang", languages())
+@pytest.mark.parametrize("verb", reference.OTHERS)
+def test_the_arguments_of_other_verbs_stand_below_their_verb_with_their_own_defaults(lang: str, verb: str) -> None:
+    title = f"## {say(lang, f'reference.verbs.{verb}.title')}\n"
+    part = reference.page(lang).partition(f"\n{title}")[2].partition("\n## ")[0]
+    declared = reference.OTHERS[verb]
+    assert not [name for a in declared.values() for name in (a.name, *a.aliases)
+                if f"`{name}`" not in part and f"### `{a.name}`" in part]
+    assert not [name for name in declared if f"`{name}`" not in part]
+
+
+def test_an_argument_with_another_default_is_told_again() -> None:
+    part = reference.page("en").partition("## Evaluate and predict")[2]
+    told = part.partition("### `temperature`")[2].partition("###")[0]
+    assert "Default: `0`" in told
 
 
 def test_no_older_key_stands_in_two_tables() -> None:
