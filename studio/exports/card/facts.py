@@ -237,5 +237,5 @@ def _commands(work: Work) -> dict[str, str]:
             continue
         for program, lines in form.commands(work).items():
             text = lines if isinstance(lines, str) else "\n".join(lines)
-            found.setdefault(program, text.replace(str(work.target), FOLDER).strip())
+            found.setdefault(program, text.replace(str(work.target), FOLDER).replace(str(work.into), FOLDER).strip())
     return found
