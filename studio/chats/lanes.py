@@ -277,6 +277,8 @@ def _kind(folder: Path) -> str:
         kind = str((read_json(folder / LORA) or {}).get("peft_type"))
         if kind != "LORA":
             raise InputError("adapter_kind", path=str(folder), kind=kind)
+        if pickles := model.only_pickles(folder):
+            raise InputError("model_only_pickles", path=str(folder), found=pickles[:3])
         return "lora"
     return "prefix" if (folder / PREFIX).is_file() else "whole"
 

@@ -36,11 +36,12 @@ def verdict(told: Mapping[str, Any], voice: Voice) -> list[str]:
     """The verdict in sentences, and the figures behind it."""
     if not told:
         return []
-    agreement, logit = told.get("token_agreement"), told.get("max_logit_difference")
-    figures = voice.say("exported.figures", rows=told.get("rows") or 0, logit=number(logit, 3),
-                        agreement="–" if agreement is None else f"{100 * agreement:.4g} %")
+    logit, perplexity = told.get("max_logit_difference"), told.get("perplexity") or {}
+    figures = [] if logit is None else [voice.say(
+        "exported.figures", logit=number(logit, 3), source=number(perplexity.get("source")),
+        result=number(perplexity.get("result")))]
     headline, reasons = acceptance.told(voice.lang, told)
-    return ["", headline, *reasons, *([figures] if agreement is not None else [])]
+    return ["", headline, *reasons, *figures]
 
 
 def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:

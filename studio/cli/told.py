@@ -31,7 +31,7 @@ def work_of(folder: RunFolder) -> str:
 
 
 def teller(folder: RunFolder) -> ModuleType | None:
-    """The module that tells what came of a run (`ending`, `result`), where that is not a model that has learned."""
+    """The module that tells what came of a run (`ending`, `result`, `is_failed`), where that is not a training."""
     name = {"evaluate": "told", "export": "exported"}.get(work_of(folder))
     return import_module(f"studio.cli.{name}") if name else None
 
@@ -99,6 +99,11 @@ def result(folder: RunFolder, glimpse: Any) -> dict[str, Any]:
     return {"run": folder.name, "state": str(glimpse.state), "scores": told,
             "predictions": str(folder.results / PREDICTIONS),
             **({"judge": judged} if (judged := judge.load(folder.results)) is not None else {}), **guard(folder)}
+
+
+def is_failed(folder: RunFolder) -> bool:
+    """Whether an evaluation that has finished is a failure all the same: it never is, whatever the scores."""
+    return False
 
 
 def guard(folder: RunFolder) -> dict[str, Any]:

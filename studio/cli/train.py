@@ -133,7 +133,7 @@ def stay(folder: RunFolder, voice: Voice, presses: Presses, *, detach: bool, jso
         tell(line)
     if json:
         voice.json((teller.result if teller else result)(folder, glimpse))
-    return int(glimpse.state in FAILED or (hasattr(teller, "is_failed") and teller.is_failed(folder)))
+    return int(glimpse.state in FAILED or (teller is not None and teller.is_failed(folder)))
 
 
 def _declared() -> Mapping[str, Argument]:

@@ -74,7 +74,7 @@ class Refused(InputError):
         self.errors = tuple(errors)
 
 
-VERBS = ("train", "evaluate", "predict", "export", "runs", "chat", "serve", "data", "demo", "install")
+VERBS = ("train", "evaluate", "predict", "export", "convert", "runs", "chat", "serve", "data", "demo", "install")
 HELP = Option("help")
 SHORT = {"-h": "--help", "-o": "--output"}
 EVERYWHERE = (Option("lang", "LANG"), Option("root", "DIR"), HELP)

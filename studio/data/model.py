@@ -17,6 +17,8 @@ from studio.workspace import STARTER, Workspace
 
 TRAINABLE = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
+STATES = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "finetuning_args.bin",
+          "trainer_state.pt")  # of trainers, beside the weights
 INDEX = "model.safetensors.index.json"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # The same figure under the names that model families use in config.json.
@@ -99,6 +101,13 @@ def inspect(folder: Path) -> ModelFacts:
                       bytes=sum(path.stat().st_size for path in weights), **figures)
 
 
+def only_pickles(folder: Path) -> list[str]:
+    """The pickles that hold a folder's weights; [] where safetensors do, or nothing does."""
+    if any(folder.glob("*.safetensors")):
+        return []
+    return sorted(path.name for pattern in PICKLES for path in folder.glob(pattern) if path.name not in STATES)
+
+
 def vocabulary(folder: Path) -> int:
     """How many token ids the model has rows for; 0 when its configuration does not say."""
     path = folder / "config.json"
@@ -109,6 +118,8 @@ def vocabulary(folder: Path) -> int:
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
+        if found := only_pickles(folder):
+            raise InputError("model_only_pickles", path=str(folder), found=found[:3])
         raise InputError("model_no_config", path=str(folder))
     config = _object(path)
     if not isinstance(config.get("model_type"), str):
@@ -145,8 +156,7 @@ def _weights(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.glob("*.safetensors") if not path.name.startswith("adapter"))
     if found:
         return found
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if pickles:
+    if pickles := only_pickles(folder):
         raise InputError("model_only_pickles", path=str(folder), found=pickles[:3])
     raise InputError("model_no_weights", path=str(folder))
 

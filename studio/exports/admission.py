@@ -121,17 +121,9 @@ def _pickles(spec: Any, workspace: Workspace) -> list[Problem]:
         for name in named:
             folder = next((path for path in (Path(name).expanduser(), workspace.models / name, workspace.root / name)
                            if path.is_dir()), None)
-            if folder is not None and (kept := pickles_of(folder)):
-                found.append(Problem("weights_pickled", field, {"path": str(folder), "found": kept}))
+            if folder is not None and (kept := model.only_pickles(folder)):
+                found.append(Problem("model_only_pickles", field, {"path": str(folder), "found": kept[:3]}))
     return found
-
-
-def pickles_of(folder: Path) -> list[str]:
-    """The pickles that hold a folder's weights; [] where safetensors do, or nothing does."""
-    if any(folder.glob("*.safetensors")):
-        return []
-    return sorted(path.name for pattern in model.PICKLES for path in folder.glob(pattern)
-                  if path.name not in ("training_args.bin", "optimizer.pt", "scheduler.pt"))
 
 
 def _gone(name: str, workspace: Workspace) -> Problem | None:

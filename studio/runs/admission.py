@@ -9,7 +9,7 @@ from typing import Any
 
 from studio.data import prepare, templates
 from studio.data.chat import ChatTokenizer
-from studio.data.model import inspect, locate
+from studio.data.model import inspect, locate, only_pickles
 from studio.data.templates import chosen
 from studio.errors import InputError, Problem, SpecError
 from studio.plugins import plugin
@@ -101,6 +101,8 @@ def _adapters(spec: Any, workspace: Workspace) -> Iterator[Problem]:
         folder = adapter_folder(name, workspace)
         if folder is None or (spec.finetuning_type == "lora" and not (folder / "adapter_config.json").is_file()):
             yield Problem("adapter_missing", "adapter_name_or_path", {"value": name})
+        elif pickles := only_pickles(folder):
+            yield Problem("model_only_pickles", "adapter_name_or_path", {"path": str(folder), "found": pickles[:3]})
 
 
 def _name(spec: Any, workspace: Workspace) -> Iterator[Problem]:
