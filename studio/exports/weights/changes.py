@@ -94,14 +94,15 @@ class Dora:
 
 @dataclass
 class Residue:
-    """What PiSSA or OLoRA leaves of a weight when training begins: its main part, of the adapter's rank, is taken out.
+    """What PiSSA or OLoRA leaves of a weight when training begins: its main part, of the adapter's rank, is taken out,
+    by OLoRA so often as the adapter's scale says (`orthogonal`, 0 for PiSSA).
 
     The whole matrix is decomposed, as PEFT does when it loads such an adapter (Meng et al. 2024; Buyukakyuz 2024).
     """
 
     rank: int
     across: bool
-    orthogonal: bool = False
+    orthogonal: float = 0.0
     _factors: tuple[np.ndarray, np.ndarray] | None = None
 
     def begin(self, before: Blocks) -> None:
@@ -110,7 +111,7 @@ class Residue:
         whole = whole.T if self.across else whole
         if self.orthogonal:
             left, right = np.linalg.qr(whole)
-            main = left[:, :self.rank], right[:self.rank]
+            main = left[:, :self.rank] * np.float32(self.orthogonal), right[:self.rank]
         else:
             left, sizes, right = np.linalg.svd(whole, full_matrices=False)
             main = left[:, :self.rank] * sizes[:self.rank], right[:self.rank]

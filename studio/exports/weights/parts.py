@@ -102,7 +102,8 @@ def _of_factors(found: Found, names: Names, module: str, given: Mapping[str, Ten
             raise InputError("adapter_feature", path=str(part.folder), name="use_dora")
         change = Dora(LowRank(a, b, alone, across), given["magnitude"], part.weight)
     begun = str(config.get("init_lora_weights")).lower()
-    first = [Residue(a.shape[0], across, begun == "olora")] if begun in _TAKEN_OUT and not is_embedding else []
+    taken = begun in _TAKEN_OUT and not is_embedding
+    first = [Residue(a.shape[0], across, alone if begun == "olora" else 0.0)] if taken else []
     found.changes.setdefault(names.find(f"{module}.weight"), []).extend([*first, change])
     if "B.bias" in given:
         found.changes.setdefault(names.find(f"{module}.bias"), []).append(Addition(given["B.bias"], scale))
