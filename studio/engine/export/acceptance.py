@@ -73,14 +73,13 @@ def _tested(job: Job, work: Work, form: Any, room: Path) -> dict[str, Any]:
     if lacking:
         return {**about, **acceptance.unchecked("memory_short", **lacking), "notes": notes}
     parts = [{"folder": str(part.folder), "kind": part.kind, "weight": part.weight} for part in source.parts]
-    first = {"runtime": "studio", "opens": str(source.base), "parts": parts, "ends": list(chat.eos_ids)}
-    second = {"runtime": form.RUNTIME, "opens": str(opened(work)), "base": str(source.base)}
-    replays = []
-    for name, task in ((SOURCE, first), (RESULT, second)):
-        failed = _replayed(job, room, name, task, len(rows))
+    tasks = {RESULT: {"runtime": form.RUNTIME, "opens": str(opened(work)), "base": str(source.base)},
+             SOURCE: {"runtime": "studio", "opens": str(source.base), "parts": parts, "ends": list(chat.eos_ids)}}
+    for place, (name, task) in enumerate(tasks.items()):  # the result first: it may not open at all
+        failed = _replayed(job, room, name, task, (place * len(rows), len(tasks) * len(rows)))
         if failed:
             return {**about, **_verdict_of(name, form.RUNTIME, failed), "notes": notes}
-        replays.append(Replay.read(room / name))
+    replays = [Replay.read(room / name) for name in (SOURCE, RESULT)]
     return {**about, **_judged(rows, replays, form, work), "notes": notes}
 
 
@@ -146,12 +145,15 @@ def _verdict_of(name: str, runtime: str, failed: Mapping[str, Any]) -> dict[str,
 
 # ---- children ----
 
-def _replayed(job: Job, room: Path, name: str, task: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """Have a child replay; {} when it got through, else {code, reason}; raises StopAsked."""
+def _replayed(job: Job, room: Path, name: str, task: Mapping[str, Any], counts: tuple[int, int]) -> dict[str, Any]:
+    """Have a child replay; {} when it got through, else {code, reason}; raises StopAsked.
+
+    `counts` are the rows that were replayed before, and those that are in all.
+    """
     into, config, log = room / name, room / f"{name}.json", room / f"{name}.log"
     into.mkdir()
     write_json(config, {**task, "rows": str(room / "rows.json"), "into": str(into)})
-    before = count if name == RESULT else 0
+    done, total = counts
     with open(log, "wb") as said:
         child = subprocess.Popen([sys.executable, "-m", "studio.engine", "replay", str(config)], stdin=subprocess.PIPE,
                                  stdout=said, stderr=said, env={**os.environ, "STUDIO_REPLAY_PARENT": "1"})
@@ -159,7 +161,7 @@ def _replayed(job: Job, room: Path, name: str, task: Mapping[str, Any], count: i
             while child.poll() is None:
                 if job.stop.asked():
                     raise StopAsked("accepting")
-                job.recorder.progress(step=before + _lines(into / ANSWERS), total=2 * count, name=str(task["runtime"]))
+                job.recorder.progress(step=done + _lines(into / ANSWERS), total=total, name=str(task["runtime"]))
                 time.sleep(_LOOK_SECONDS)
         finally:
             _end(child)
