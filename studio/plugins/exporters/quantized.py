@@ -1,0 +1,75 @@
+"""A model in fewer bits a weight: those of bitsandbytes, written tensor by tensor; its 4 bits load on a CPU, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.args.fields import Group, arg
+from studio.errors import Problem
+from studio.plugins.exporters import Bound, Limits, _bitsandbytes, merged
+from studio.records import read_json
+
+ORDER = 40
+TAKES = ("whole", "lora")
+RUNTIME = "transformers"
+_COMPANIONS = 16 << 20
+_PASSED = Bound(0.98, None, 1.01)
+_WORST = {8: Bound(0.93, None, 1.05), 4: Bound(0.80, None, 1.25)}
+
+
+class QuantizedArguments(Group):
+    """How many bits a weight gets."""
+
+    group = "export"
+
+    quantized_bits: int = arg(4, choices=(8, 4), basic=True)
+
+
+Arguments = QuantizedArguments
+
+
+def write(work: Any) -> None:
+    """config.json, weights, tokenizer, template and generation settings."""
+    from studio.exports import speech, weights
+
+    made = weights.stream(work.source, work.spec.export_dtype)
+    for key, values in made.warnings():
+        work.say(key, **values)
+    _bitsandbytes.write(made, work.spec.quantized_bits, work)
+    speech.write_companions(work)
+
+
+def size(source: Any, spec: Any) -> int:
+    """About the bytes of the result."""
+    from studio.exports import weights
+
+    made = weights.stream(source, spec.export_dtype)
+    return _bitsandbytes.bytes_of(made.planned, spec.quantized_bits) + _COMPANIONS
+
+
+def memory(source: Any, spec: Any) -> int:
+    """What torch takes, and the largest matrix in a few copies."""
+    from studio.exports import weights
+
+    made = weights.stream(source, spec.export_dtype)
+    layers = [one.bytes for name, one in made.planned.items() if _bitsandbytes.is_of_a_layer(name, one)]
+    return (600 << 20) + 4 * max(layers, default=0)
+
+
+def limits(spec: Any) -> Limits:
+    """As good as the source, or as much worse as so few bits must be."""
+    return Limits(_PASSED, _WORST[spec.quantized_bits])
+
+
+def refuse(source: Any, spec: Any) -> list[Problem]:
+    """A base that is quantized already, and what cannot be merged."""
+    if (read_json(source.base / "config.json") or {}).get("quantization_config"):
+        return [Problem("quantized_twice", "model_name_or_path", {"name": source.base_name})]
+    return merged.refuse(source, spec)
+
+
+def commands(work: Any) -> dict[str, list[str]]:
+    """How to talk to it elsewhere; bitsandbytes must be there."""
+    folder = str(work.target)
+    return {"transformers": ["pip install bitsandbytes", f"transformers chat {folder}"],
+            "vllm": [f"vllm serve {folder}"], "studio": [f"python launch.py chat {folder}"]}
