@@ -97,7 +97,7 @@ def _phases(visit: Visit, now: str) -> Html:
     module = exporters.exporter(_form(visit)) if _form(visit) else SimpleNamespace()
     mine = [one for one in _PHASES if one not in _ONLY_WITH or hasattr(module, _ONLY_WITH[one])]
     at = mine.index(now) if now in mine else -1
-    items = [tag("li", visit.say(f"phases.{one}"), class_="done" if place < at else "now" if place == at else None,
+    items = [tag("li", visit.say(f"phases.{one}"), class_="past" if place < at else "now" if place == at else None,
                  aria_current="step" if place == at else None) for place, one in enumerate(mine)]
     return tag("ol", *items, class_="phases")
 
