@@ -57,7 +57,9 @@ def examined(spec: Any, workspace: Workspace, paths: bool = False) -> tuple[Any,
     found, problems = _source(spec, workspace)
     if found is not None:
         spec = _resolved(spec, found)
-        problems += [*_base(found), *_adapters(found), *_form(spec, found)]
+        problems += [*_base(found), *_adapters(found)]
+        told = {problem.field for problem in problems}
+        problems += [problem for problem in _form(spec, found) if problem.field not in told]
         if not problems:
             problems += _room(spec, found, workspace)
     spec, missing = _datasets(spec, workspace, paths)
