@@ -1,4 +1,4 @@
-"""`demo`: the starter model learns a task that it does not know; scored before and after on held-out questions."""
+"""`demo`: the starter model learns a task that it does not know; scored before and after, then taken home."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from studio.cli import exported
 from studio.cli.follow import FAILED, ending, follow, stream
 from studio.cli.signals import Left, Presses
 from studio.cli.voice import Voice, cut, table
@@ -33,12 +34,13 @@ RECIPE = {
     "logging_steps": 50,
 }
 HELD_OUT = "number_words_heldout"
+EXPORT = {"stage": "export", "export_to": "merged"}
 SHOWN = 6
 PROMPT_COLUMNS, ANSWER_COLUMNS = 34, 34
 
 
 def work(call: Call) -> int:
-    """Score, train, score again; 0 when the run finished and both scores are known."""
+    """Score, train, score again, export; 0 when all of it worked and the export is the model that was trained."""
     voice, workspace, began = Voice(call.lang), Workspace.at(call.root), time.monotonic()
     to = stream(call.has("json"))
     questions = _questions(workspace)
@@ -52,10 +54,7 @@ def work(call: Call) -> int:
         except Left as left:
             return left.exit_code
     if glimpse.state != "finished":
-        tell = voice.aside if glimpse.state in FAILED else voice.out
-        for line in ending(folder, glimpse, voice):
-            tell(line)
-        return 1
+        return _broken(folder, glimpse, voice)
     _write(to, voice.say("demo.after"))
     after = _answers(voice, to, questions, workspace.starter, _adapter(folder))
     result = {
@@ -65,9 +64,38 @@ def work(call: Call) -> int:
         "run": folder.name,
     }
     _write(to, "", *_side_by_side(voice, questions, before, after), "", *_told(voice, result, len(questions)))
+    with Presses() as presses:
+        try:
+            home, glimpse = _exported(folder, workspace, voice, presses, to)
+        except Left as left:
+            return left.exit_code
+    if glimpse.state != "finished":
+        return _broken(home, glimpse, voice)
+    _write(to, *exported.ending(home, glimpse, voice), "", voice.say("demo.next", run=folder.name))
     if call.has("json"):
-        voice.json(result)
-    return 0
+        voice.json(result | {"export": exported.result(home, glimpse)})
+    return int(exported.is_failed(home))
+
+
+def _broken(folder: RunFolder, glimpse: Any, voice: Voice) -> int:
+    """Tell of a run that did not get to its end."""
+    tell = voice.aside if glimpse.state in FAILED else voice.out
+    for line in ending(folder, glimpse, voice):
+        tell(line)
+    return 1
+
+
+def _exported(run: RunFolder, workspace: Workspace, voice: Voice, presses: Presses, to: TextIO,
+              ) -> tuple[RunFolder, Any]:
+    """What was learned, as a model of its own that other programs open."""
+    from studio.exports.admission import admit
+    from studio.runs.start import start
+    from studio.runs.store import RunStore
+
+    _write(to, "", voice.say("demo.export"))
+    folder = RunStore(workspace).create(admit({**EXPORT, "model_name_or_path": run.name}, workspace))
+    start(folder, workspace, lang=voice.lang)
+    return folder, follow(folder, voice, presses, to)
 
 
 def _trained(workspace: Workspace, voice: Voice, presses: Presses, to: TextIO) -> tuple[RunFolder, Any]:
@@ -178,7 +206,6 @@ def _told(voice: Voice, result: dict[str, Any], count: int) -> list[str]:
     return [
         voice.say("demo.scores", before=before, after=after, count=count),
         voice.say("demo.took", duration=voice.duration(result["seconds"]), run=result["run"]),
-        voice.say("demo.next", run=result["run"]),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Killed at any moment, an export leaves nothing under its name, or all of it; STUDIO_KILLS=100 kills a hundred times."""
+"""Killed at any moment, an export leaves nothing under its name, or all of it; STUDIO_KILLS says how often."""
 
 from __future__ import annotations
 
