@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.errors import InputError, Problem
-from studio.plugins.exporters import EXACT, Bound, Limits
+from studio.plugins.exporters import EXACT, Bound, Limits, _snippets
 
 ORDER = 20
 TAKES = ("lora",)
@@ -52,7 +52,6 @@ def commands(work: Any) -> dict[str, list[str]]:
     from studio.exports.weights import adapter
 
     base, folder = adapter.base_name(work.source), str(work.target)
-    return {"peft": ["from transformers import AutoModelForCausalLM", "from peft import PeftModel",
-                     f'model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "{folder}")'],
+    return {"peft": _snippets.tuned(folder, base),
             "vllm": [f"vllm serve {base} --enable-lora --lora-modules tuned={folder}"],
             "studio": [f"python launch.py chat {folder}"]}

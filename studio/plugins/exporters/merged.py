@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.errors import InputError, Problem
-from studio.plugins.exporters import EXACT, Bound, Limits
+from studio.plugins.exporters import EXACT, Bound, Limits, _snippets
 
 ORDER = 10
 TAKES = ("whole", "lora")
@@ -52,5 +52,7 @@ def refuse(source: Any, spec: Any) -> list[Problem]:
 def commands(work: Any) -> dict[str, list[str]]:
     """How to talk to it elsewhere."""
     folder = str(work.target)
-    return {"transformers": [f"transformers chat {folder}"], "vllm": [f"vllm serve {folder}"],
-            "studio": [f"python launch.py chat {folder}"]}
+    return {"transformers": _snippets.whole(folder), "vllm": [f"vllm serve {folder}"],
+            "SGLang": [f"python -m sglang.launch_server --model-path {folder}"],
+            "MLX": [f"mlx_lm.chat --model {folder}"],
+            "studio": [f"python launch.py chat {folder}", f"python launch.py serve {folder} --port 8000"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.plugins.exporters import EXACT, Bound, Limits
+from studio.plugins.exporters import EXACT, Bound, Limits, _snippets
 
 ORDER = 40
 TAKES = ("prefix",)
@@ -42,7 +42,5 @@ def commands(work: Any) -> dict[str, list[str]]:
     base = adapter.base_name(work.source)
     found = {"studio": [f"python launch.py chat {work.target}"]}
     if prefix.has_peft_form(work.source):
-        found["peft"] = ["from transformers import AutoModelForCausalLM", "from peft import PeftModel",
-                         f'base = AutoModelForCausalLM.from_pretrained("{base}")',
-                         f'model = PeftModel.from_pretrained(base, "{work.target / prefix.PEFT}")']
+        found["peft"] = _snippets.tuned(str(work.target), base, str(work.target / prefix.PEFT))
     return found
