@@ -58,8 +58,7 @@ def examined(spec: Any, workspace: Workspace, paths: bool = False) -> tuple[Any,
     if found is not None:
         spec = _resolved(spec, found)
         problems += [*_base(found), *_adapters(found)]
-        told = {problem.field for problem in problems}
-        problems += [problem for problem in _form(spec, found) if problem.field not in told]
+        problems += _form(spec, found, looks_closer=not problems)
         if not problems:
             problems += _room(spec, found, workspace)
     spec, missing = _datasets(spec, workspace, paths)
@@ -164,8 +163,8 @@ def _adapters(found: Source) -> Iterator[Problem]:
                 yield Problem("adapter_misfit", field, {"name": part.name, "base": found.base_name, "tensor": wrong})
 
 
-def _form(spec: Any, found: Source) -> Iterator[Problem]:
-    """Whether the form can be made of this source, here."""
+def _form(spec: Any, found: Source, looks_closer: bool) -> Iterator[Problem]:
+    """Whether the form can be made of this source, here; `looks_closer` asks the form itself, which reads headers."""
     form = exporters.exporter(spec.export_to)
     inner = exporters.innermost(spec)
     if found.kind not in getattr(inner, "TAKES", getattr(form, "TAKES", ())):
@@ -176,7 +175,7 @@ def _form(spec: Any, found: Source) -> Iterator[Problem]:
     for module in dict.fromkeys((form, inner)):
         if hasattr(module, "needs"):
             yield from _said(FORM, module.needs)
-        if hasattr(module, "refuse"):
+        if looks_closer and hasattr(module, "refuse"):
             yield from module.refuse(found, spec)
 
 
