@@ -68,7 +68,7 @@ ExportSpec: Any = create_model("ExportSpec", __base__=(*reversed(GROUPS), _Froze
 
 def is_asked(draft: Mapping[str, Any]) -> bool:
     """Whether a draft is one of an export: it says so, or names where a model is to be exported to."""
-    return draft.get("stage") == STAGE or bool(draft.get("export_dir")) and not true(draft.get("do_train"))
+    return draft.get("stage") == STAGE or (bool(draft.get("export_dir")) and not true(draft.get("do_train")))
 
 
 def check(draft: Mapping[str, Any]) -> Any:

@@ -12,14 +12,15 @@ from typing import Any
 
 from studio.args import document
 from studio.args.fields import Argument
-from studio.specs import chat, evaluate
+from studio.specs import chat, evaluate, export
 from studio.specs.older_keys import ANY, ANYWAY, CONVERTED, JOINED, NOT_YET, VALUES, VALUES_NOT_YET
 from studio.specs.train import ALIASES, ARGUMENTS
-from studio.texts import listed, say
+from studio.texts import has, listed, say
 from studio.workspace import PROJECT
 
 # Verbs beside `train`, and what they take.
-OTHERS = {"serve": chat.SERVING, "answers": chat.SAMPLING, "evaluate": evaluate.ARGUMENTS}
+OTHERS = {"serve": chat.SERVING, "answers": chat.SAMPLING, "evaluate": evaluate.ARGUMENTS,
+          "export": export.ARGUMENTS}
 PAGES = {"en": "arguments.md", "zh": "arguments_zh.md"}
 
 
@@ -52,14 +53,19 @@ def _argument(lang: str, a: Argument) -> str:
     if bounds := _bounds(lang, a):
         facts.append(_row(lang, "bounds", bounds))
     if a.choices:
-        spelled = [say(lang, "reference.choice", value=choice, name=say(lang, f"choices.{a.name}.{choice}"))
-                   for choice in a.choices]
-        facts.append(_row(lang, "choices", listed(lang, spelled)))
+        facts.append(_row(lang, "choices", listed(lang, [_choice(lang, a, choice) for choice in a.choices])))
     for fact, names in (("stages", a.stages), ("tuners", a.tuners), ("aliases", a.aliases)):
         if names:
             facts.append(_row(lang, fact, _code(lang, names)))
     title = f"### `{a.name}` {say(lang, f'arguments.{a.name}.label')}"
     return "\n\n".join([title, say(lang, f"arguments.{a.name}.tip"), "\n".join(facts)])
+
+
+def _choice(lang: str, a: Argument, choice: str) -> str:
+    """A choice with its words; those of a form of export are the form's, and a number's type is a name of its own."""
+    keys = (f"choices.{a.name}.{choice}", f"exporters.{choice}.label")
+    key = next((key for key in keys if has(lang, key)), None)
+    return f"`{choice}`" if key is None else say(lang, "reference.choice", value=choice, name=say(lang, key))
 
 
 def _row(lang: str, fact: str, value: str) -> str:
