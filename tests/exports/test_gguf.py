@@ -24,8 +24,10 @@ from tests.exports.families import FAMILIES, SHARED, TOKENIZERS, make
 from tests.exports.holding import Desk
 
 needs_shared = pytest.mark.skipif(not TOKENIZERS.is_dir(), reason="the tokenizers of shared/data are not here")
-needs_llama = pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
-TEXTS = ("Hello, World! I'm 42.", "今天天气很好，12+345=357。", "  two  spaces\n\n\ttab 3.14e-10", "def f(x):\n    return x+1\n")
+needs_llama = pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None,
+                                 reason="llama-cpp-python is not installed")
+TEXTS = ("Hello, World! I'm 42.", "今天天气很好，12+345=357。", "  two  spaces\n\n\ttab 3.14e-10",
+         "def f(x):\n    return x+1\n")
 OWN = [name for name, kind in KINDS.items() if kind.own]
 K_TYPES = [name for name, kind in KINDS.items() if not kind.own]
 # how far a number may be from what it was, as a share of the largest beside it
