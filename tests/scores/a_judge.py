@@ -16,7 +16,10 @@ ANSWERS = re.compile(r"<<<\n(.*?)\n>>>", re.DOTALL)
 
 
 class AJudge:
-    """Judges: `longer` (takes the longer answer), `first`, `prose`, `slow`, `limited`, `broken`, `refuses`, `rates`."""
+    """Judges: `longer` (takes the longer answer), `first`, `prose`, `slow`, `limited`, `broken`, `refuses`, `rates`.
+
+    `moody` is what the question names, else `longer`.
+    """
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -52,6 +55,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.judge.bodies.append(body)
         self.judge.keys.append(self.headers.get("Authorization", ""))
         model, asked = body["model"], body["messages"][-1]["content"]
+        if model == "moody":
+            model = next((mood for mood in ("limited", "prose", "slow", "first") if mood in asked), "longer")
         self.judge.seen[asked] += 1
         if model == "limited" and self.judge.seen[asked] < 3:
             self._whole(429, {"error": {"message": "too many", "code": "rate_limit_exceeded"}})

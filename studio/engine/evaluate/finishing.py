@@ -11,7 +11,7 @@ import numpy as np
 
 from studio.engine.job import Job
 from studio.records import write_json
-from studio.scores import foreign, report, scoring, statistics, summary
+from studio.scores import foreign, judge, report, scoring, statistics, summary
 from studio.scores.browse import Predictions
 from studio.scores.leaks import Leaks
 from studio.scores.predictions import NAME, lines, of_plain, parsed, read
@@ -34,9 +34,8 @@ def finish(job: Job, names: Sequence[str], metrics: Sequence[str], leaked: Leaks
         job.stop.asked)
     predictions = Predictions(path)
     found = summary.summarise(predictions, metrics, names, options, failures=failures)
-    summary.write(results, found)
-    if subjects := by_subject(path, metrics):
-        write_json(results / summary.NAME, found.plain() | {"subjects": subjects})
+    beside = {"subjects": by_subject(path, metrics), "judge": judge.load(results)}
+    write_json(results / summary.NAME, found.plain() | {name: one for name, one in beside.items() if one})
     recorder.phase("reporting")
     report.write(results, found, predictions, report.of_run(job.folder.path, leaked), recorder.lang)
     foreign.write_older(path, names[-1], results)
