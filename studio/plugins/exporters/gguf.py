@@ -37,6 +37,13 @@ def size(source: Any, spec: Any) -> int:
     return making.sizes(source)[spec.gguf_type]
 
 
+def sizes(source: Any) -> dict[str, dict[str, int]]:
+    """About the bytes of the file in every type; raises what `making.plan` raises."""
+    from studio.exports.gguf import making
+
+    return {"gguf_type": making.sizes(source)}
+
+
 def limits(spec: Any) -> Limits:
     """As good as the source for whole numbers; the fewer bits, the more may differ."""
     worst = next((bound for name, bound in _WORST.items() if spec.gguf_type.startswith(name)), None)

@@ -14,14 +14,17 @@ Arguments = Mapping[str, Argument]
 
 
 def draw(lang: str, a: Argument, typed: Mapping[str, Any], wrong: Mapping[str, str], *,
-         offered: Sequence[tuple[str, str]] | None = None, area_hint: str | None = None) -> Html:
-    """An argument with what was typed into it; `offered` are (value, words) to choose from, `area_hint` asks for
-    several lines."""
+         offered: Sequence[tuple[str, str]] | None = None, area_hint: str | None = None, name: str = "") -> Html:
+    """An argument with what was typed into it.
+
+    `offered` are (value, words) to choose from, `area_hint` asks for several lines, `name` takes the label's place.
+    """
+    name = name or widgets.label(a.name)(lang)
     held, said = typed.get(a.name, default(a)), wrong.get(a.name)
     if a.kind is Kind.BOOL and not a.optional:
-        box = controls.tick(a.name, widgets.label(a.name)(lang), held in (True, "true"), change="settle")
+        box = controls.tick(a.name, name, held in (True, "true"), change="settle")
     else:
-        box = controls.labelled(widgets.label(a.name)(lang), _box(lang, a, str(held), said, offered, area_hint))
+        box = controls.labelled(name, _box(lang, a, str(held), said, offered, area_hint))
     beside = tag("small", said, class_="problem", role="alert") if said else None
     return tag("div", box, beside, title=widgets.tip(a.name)(lang), data_key=f"of-{a.name}",
                class_="parameter changed" if is_changed(a, held) else "parameter")
@@ -55,7 +58,8 @@ def draft(declared: Arguments, typed: Mapping[str, Any]) -> dict[str, Any]:
 
 def shown(a: Argument, value: Any) -> Any:
     """A spec's value as its field shows it."""
-    return widgets.shown(a, value)
+    held = widgets.shown(a, value)
+    return ", ".join(map(str, held)) if isinstance(held, list) else held
 
 
 def default(a: Argument) -> Any:

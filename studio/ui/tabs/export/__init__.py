@@ -8,7 +8,10 @@
     setup.py        on the right: what is exported, its form and settings, what that takes, the one primary button
     origin.py       the run or model that is exported, its step, and a draft of what has been chosen
     forms.py        the forms as cards: size, what opens them, why one cannot be made
-    settings.py     a form's own arguments, and the password box of a hub
+    settings.py     a form's own arguments, and those of every form
+    weighing.py     what forms say of a source before anything is made, asked once
+    optional.py     optional parts that a form needs, installed by a press
+    delivery.py     the password box of a hub
     opened.py       the opened export: its head, how far it is or why it ended, where it stands
     verdict.py      the acceptance: verdict, measures, reasons with their remedy, a talk with both
     takeaway.py     how to run it, its files, its model card

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from studio.errors import InputError, SpecError, StudioError
+from studio.errors import InputError, SpecError
 from studio.exports.source import Source
 from studio.plugins import exporters, kinds
+from studio.prepare import parts
 from studio.specs import export
 from studio.texts import has, say
-from studio.texts.errors import of_error, of_problem
+from studio.texts.errors import of_problem
 from studio.ui import amounts
 from studio.ui.markup import Html, tag
 from studio.ui.tabs.data import controls
-from studio.ui.tabs.export import optional, origin, settings
+from studio.ui.tabs.export import optional, origin, settings, weighing
 from studio.ui.tabs.export.place import Place
 from studio.ui.tabs.export.shelf import label
 from studio.ui.tabs.export.visit import Visit
@@ -64,11 +65,7 @@ def why_not(visit: Visit, source: Source | None, form: str) -> str:
     if source.kind not in getattr(inner, "TAKES", ()):
         return visit.say(f"forms.of_{source.kind}")
     for one in dict.fromkeys((module, inner)):
-        try:
-            problems = list(one.refuse(source, spec)) if hasattr(one, "refuse") else []
-        except StudioError as error:
-            return of_error(visit.lang, error)
-        final = [problem for problem in problems if problem.field in _OF_SOURCE]
+        final = [problem for problem in weighing.refusals(one, source, spec) if problem.field in _OF_SOURCE]
         if final:
             return of_problem(visit.lang, final[0])
     return ""
@@ -83,6 +80,13 @@ def missing(visit: Visit, form: str) -> str:
         except InputError as error:
             return str(error.values.get("part", "")) if error.code == "part_missing" else ""
     return ""
+
+
+def unchecked(visit: Visit, form: str) -> str:
+    """The optional part without which the result is made but not opened and compared, else ""."""
+    runtime = str(getattr(exporters.innermost(spec_of(visit, form)), "RUNTIME", ""))
+    part = next((one.name for one in parts.PARTS if runtime in one.modules), "")
+    return part if part and not parts.is_installed(part) else ""
 
 
 def _card(visit: Visit, source: Source | None, name: str, is_chosen: bool, why: str | None) -> Html:
@@ -105,12 +109,8 @@ def _help(visit: Visit, name: str) -> str:
 
 
 def _size(visit: Visit, source: Source | None, name: str, why: str | None) -> str:
-    if source is None or why:
-        return ""
-    try:
-        return amounts.size(int(exporters.exporter(name).size(source, spec_of(visit, name))))
-    except (StudioError, OSError):
-        return ""
+    bytes_ = weighing.size(source, spec_of(visit, name)) if source is not None and not why else None
+    return "" if bytes_ is None else amounts.size(bytes_)
 
 
 def _opened_by(visit: Visit, name: str) -> str:

@@ -17,12 +17,12 @@ from studio.ui.tabs.export.visit import Visit
 _WORK = "install"
 
 
-def draw(visit: Visit, name: str) -> Html | None:
-    """A part that the chosen form lacks and how to get it; how far that is; nothing for no name."""
+def draw(visit: Visit, name: str, word: str = "missing") -> Html | None:
+    """A part that the chosen form lacks (or only its check does) and how to get it; nothing for no name."""
     if not name:
         return None
     part = parts.part(name)
-    told = visit.say("optional.missing", part=label(visit.lang, name), size=amounts.size(part.megabytes * 1e6))
+    told = visit.say(f"optional.{word}", part=label(visit.lang, name), size=amounts.size(part.megabytes * 1e6))
     builds = controls.note(visit.say("optional.builds")) if part.builds else None
     job = _latest(visit, name)
     look = job.look() if job is not None else None

@@ -7,11 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from studio.args.fields import Argument, Group, arguments
+from studio.exports.source import Source
 from studio.plugins import exporters
 from studio.specs.export import ARGUMENTS
+from studio.ui import amounts, widgets
 from studio.ui.markup import Html, tag
 from studio.ui.tabs import declared
 from studio.ui.tabs.data import controls
+from studio.ui.tabs.export import weighing
 from studio.ui.tabs.export.visit import Visit
 
 # Where the tab asks in its own way.
@@ -20,6 +23,8 @@ _ELSEWHERE = ("stage", "export_to", "model_name_or_path")
 WEIGHTS = ("export_dtype", "export_size")
 _CHECKED = ("acceptance_rows", "dataset", "dataset_dir")
 _MODEL = ("adapter_name_or_path", "adapter_weights", "template", "default_system")
+# What has another sense here than where it is declared.
+_CALLED = {"dataset": "rows_from", "adapter_name_or_path": "adapters"}
 _PLACE = ("output_dir", "export_dir")
 
 
@@ -49,9 +54,11 @@ def in_sight(form: str, typed: Mapping[str, Any]) -> list[str]:
     return [*own, *(WEIGHTS if not _own(forms[-1]) else ())]
 
 
-def draw(visit: Visit, form: str, typed: Mapping[str, Any], wrong: Mapping[str, str]) -> Html | None:
-    """The form's own arguments."""
-    boxes = [_field(visit, name, typed, wrong) for name in in_sight(form, typed)]
+def draw(visit: Visit, form: str, typed: Mapping[str, Any], wrong: Mapping[str, str],
+         source: Source | None) -> Html | None:
+    """The form's own arguments; where it says so, each choice with the size that it leads to."""
+    weighed = {name: one for held in chain(form, typed) for name, one in weighing.sizes(held, source).items()}
+    boxes = [_field(visit, name, typed, wrong, weighed.get(name)) for name in in_sight(form, typed)]
     return tag("div", *boxes, class_="fields-of", data_form=True, data_key=f"own-{form}") if boxes else None
 
 
@@ -94,8 +101,15 @@ def _declared(form: str) -> Sequence[Argument]:
     return arguments(getattr(exporters.exporter(form), "Arguments", Group))
 
 
-def _field(visit: Visit, name: str, typed: Mapping[str, Any], wrong: Mapping[str, str]) -> Html:
-    return declared.draw(visit.lang, ARGUMENTS[name], typed, wrong, offered=_offered(visit, name))
+def _field(visit: Visit, name: str, typed: Mapping[str, Any], wrong: Mapping[str, str],
+           weighed: Mapping[str, int] | None = None) -> Html:
+    offered = _offered(visit, name)
+    if weighed:
+        words = {str(value): said for said, value in widgets.choices(ARGUMENTS[name])(visit.lang)}
+        offered = [(value, f"{said} · {amounts.size(weighed[value])}" if value in weighed else said)
+                   for value, said in words.items()]
+    label = visit.say(f"setup.{_CALLED[name]}") if name in _CALLED else ""
+    return declared.draw(visit.lang, ARGUMENTS[name], typed, wrong, offered=offered, name=label)
 
 
 def _offered(visit: Visit, name: str) -> Sequence[tuple[str, str]] | None:

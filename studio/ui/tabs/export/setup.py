@@ -27,13 +27,19 @@ def draw(visit: Visit) -> Html:
     wrong = visit.place.of("setup").get("wrong") or {}
     form, source = origin.form(visit), origin.known_source(visit)
     typed = origin.typed_for(visit, form)
-    own = settings.draw(visit, form, typed, wrong)
-    options = tag("div", tag("h3", label(visit.lang, form)), optional.draw(visit, forms.missing(visit, form)),
+    own = settings.draw(visit, form, typed, wrong, source)
+    options = tag("div", tag("h3", label(visit.lang, form)), _lacks(visit, form),
                   own or controls.note(visit.say("setup.no_settings")), settings.more(visit, form, typed, wrong),
                   class_="options-of", data_key="options")
     return tag("div", tag("h2", visit.say("setup.title")), origin.draw(visit, wrong), forms.draw(visit, source, wrong),
                tag("div", options, _before(visit, source, wrong), class_="export-foot"),
                class_="inside of-export-setup", data_key="setup")
+
+
+def _lacks(visit: Visit, form: str) -> Html | None:
+    """What is not installed: the form's own part, else the program that would open the result."""
+    return optional.draw(visit, forms.missing(visit, form)) or optional.draw(visit, forms.unchecked(visit, form),
+                                                                             "unchecked")
 
 
 # ---- what it takes

@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 from studio.chats import lanes
 from studio.errors import StudioError
-from studio.exports import source
+from studio.exports import acceptance, source
 from studio.exports.work import Work
 from studio.plugins import exporters
 from studio.records import read_json
 from studio.runs.state import State
 from studio.specs import works
 from studio.specs.frozen import without_header
+from studio.texts import has, say
 from studio.ui import amounts, prose
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.data import controls
@@ -23,7 +24,7 @@ from studio.ui.tabs.export.visit import Visit
 CARDS = {"en": "README.md", "zh": "README_zh.md"}
 CURVES = {"en": "curves.svg", "zh": "curves_zh.svg"}
 ALONE = (".gguf", ".zip")  # a file that is the whole export by itself
-_MOST_CARD, _MOST_FILES, _SHORT = 60_000, 200, 12
+_MOST_CARD, _MOST_FILES, _SHORT, _TWO = 60_000, 200, 12, 2
 
 
 def ways(visit: Visit) -> Html | None:
@@ -107,9 +108,17 @@ def _commands(visit: Visit) -> Html | None:
     found = commands(visit)
     if not found:
         return None
-    blocks = [tag("div", tag("h4", program), _copied(visit, f"export-run-{place}", "\n".join(lines)), class_="run-with",
-                  data_key=f"run-{program}") for place, (program, lines) in enumerate(found.items())]
+    blocks = [tag("div", tag("h4", _program(visit, program)),
+                  _copied(visit, f"export-run-{place}", "\n".join(lines),
+                          visit.say("take.copy_both") if len(lines) == _TWO else ""),
+                  class_="run-with", data_key=f"run-{program}") for place, (program, lines) in enumerate(found.items())]
     return tag("section", tag("h3", visit.say("take.run")), tag("div", *blocks, class_="ways-to-run"), data_key="run")
+
+
+def _program(visit: Visit, name: str) -> str:
+    """What a program is called."""
+    key = f"exports.card.run.programs.{name}"
+    return say(visit.lang, key) if has(visit.lang, key) else acceptance.runtime(visit.lang, name)
 
 
 def commands(visit: Visit) -> dict[str, list[str]]:
@@ -145,8 +154,9 @@ def _files(visit: Visit) -> Html:
                 tag("td", tag("code", str(file["sha256"])[:_SHORT], title=file["sha256"])))
             for file in one.files[:_MOST_FILES]]
     words = visit.say("take.files", count=len(one.files), size=amounts.size(one.bytes))
-    return tag("section", controls.fold(words, tag("div", tag("table", tag("thead", head), tag("tbody", *rows)),
-                                                   class_="scroll", tabindex="0"), key="files"), data_key="files-of")
+    table = tag("table", tag("thead", head), tag("tbody", *rows))
+    inside = tag("div", table, class_="scroll files-of", tabindex="0")
+    return tag("section", controls.fold(words, inside, key="files"), data_key="files-of")
 
 
 def _card(visit: Visit, path: Path) -> Html | None:

@@ -23,8 +23,7 @@ def draw(visit: Visit) -> Html | None:
     state = str(found["state"])
     headline, lines = acceptance.told(visit.lang, found)
     banner = tag("div", tag("i", _SIGNS.get(state, "–"), aria_hidden="true"),
-                 tag("div", tag("strong", visit.say(f"verdict.{state}")), tag("p", headline)),
-                 class_=f"accepted {state}", role="status")
+                 tag("p", headline), class_=f"accepted {state}", role="status")
     reasons = tag("ul", *(tag("li", one) for one in lines), class_="reasons") if lines else None
     figures = list(_figures(visit, found))
     return tag("section", banner, reasons, controls.numbers(figures) if figures else None, _asked(visit, found),
@@ -42,13 +41,9 @@ def _figures(visit: Visit, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]
     both = found.get("perplexity") or {}
     if both.get("source") is not None and both.get("result") is not None:
         yield visit.say("verdict.perplexity"), f"{both['source']:.4g} → {both['result']:.4g}"
-    template, ends = found.get("template"), found.get("ends")
-    if isinstance(template, Mapping):
-        is_same = bool(template.get("same") and template.get("tokens_same"))
-        yield visit.say("verdict.template"), visit.say("verdict.same" if is_same else "verdict.differs")
-    if isinstance(ends, Mapping) and ends.get("wanted"):
-        holds = len(ends.get("known") or ()) == len(ends["wanted"]) and not ends.get("runs_on")
-        yield visit.say("verdict.ends"), visit.say("verdict.holds" if holds else "verdict.lost")
+    for name, good, bad in (("template", "same", "differs"), ("ends", "holds", "lost")):
+        if isinstance(found.get(name), bool):
+            yield visit.say(f"verdict.{name}"), visit.say(f"verdict.{good if found[name] else bad}")
 
 
 def _asked(visit: Visit, found: Mapping[str, Any]) -> Html | None:
@@ -85,8 +80,6 @@ def _chat(visit: Visit, found: Mapping[str, Any]) -> Html | None:
 
 
 def _row(one: Mapping[str, Any]) -> tuple[Any, ...]:
-    asked = next((turn.get("content", "") for turn in reversed(one.get("prompt") or []) if turn.get("role") == "user"),
-                 "")
     same = one.get("source") == one.get("result")
-    return (tag("span", asked, class_="said-of"), tag("span", one.get("source") or "–", class_="said-of"),
+    return (*(tag("span", one.get(name) or "–", class_="said-of") for name in ("prompt", "source")),
             tag("span", one.get("result") or "–", class_="said-of" if same else "said-of other"))
