@@ -21,7 +21,7 @@ from studio.scores.exams import Exam, evenly
 from studio.specs import frozen
 from studio.workspace import PROJECT, Workspace
 from tests.engine.server.hosting import Desk
-from tests.engine.workbench import Studio, log
+from tests.engine.workbench import Studio, log, shared_model
 
 SHARED = PROJECT.parent / "shared" / "data" / "eval"
 
@@ -172,3 +172,20 @@ def test_an_exam_is_scored_by_subject_with_examples_in_front(bench: Studio, tmp_
     found = json.loads((folder.results / "scores.json").read_text())
     assert set(found["scores"]["tuned"]) == {"choice", "choice_text_normalised"}
     assert {name: by["choice"]["n"] for name, by in found["subjects"]["tuned"].items()} == {"sums": 5, "words": 5}
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the exams beside the checkout")
+@pytest.mark.parametrize(("name", "part"), [("lf_ceval.zip", "val"), ("lf_cmmlu.zip", "test")])
+def test_the_published_archives_are_scored_with_a_real_model(bench: Studio, name: str, part: str) -> None:
+    folder = done(bench, f"real-{name}", eval_models=[shared_model("cardputer-chat-3M")], task="choices",
+                  dataset=[str(SHARED / name)], max_samples=20, metrics=["choice", "choice_text"])
+    found = json.loads((folder.results / "scores.json").read_text())
+    (scores,), (by,) = found["scores"].values(), found["subjects"].values()
+    assert found["rows"] == len(by) + scores["choice"]["missing"] == 20  # one of each subject
+    assert 0 <= scores["choice"]["low"] <= scores["choice"]["value"] <= scores["choice"]["high"] <= 1
+    predictions = Predictions(folder.results / "predictions.jsonl")
+    kept = [one for row in range(20) if (one := predictions.prediction(predictions.models[0], row))]
+    assert all(one.place is not None and one.place[0].startswith(part) for one in kept)
+    for one in kept:  # a question for which its 256 tokens have no room has no score, and no letter
+        has_room = one.finish != "error"
+        assert (one.answer in set("ABCD")) == has_room == (one.scores.get("choice") is not None)
