@@ -5,14 +5,17 @@ Every change has `apply(block, first, last)`: the float32 rows [first, last) as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from studio.exports.weights import numbers
 from studio.exports.weights.files import Tensor
 
+_NONE = np.empty(0, np.float32)
 Blocks = Callable[[], Iterator[tuple[int, int, np.ndarray]]]
 
 
@@ -24,6 +27,9 @@ class Change(Protocol):
 
     def apply(self, block: np.ndarray, first: int, last: int) -> np.ndarray:
         """The rows [first, last) afterwards; `block` may be used up."""
+
+    def end(self) -> None:
+        """Let go of what `begin` read."""
 
 
 @dataclass
@@ -43,19 +49,27 @@ class LowRank:
         a, b = self.a.whole(), self.b.whole()
         a, b = a.reshape(a.shape[0], -1), b.reshape(b.shape[0], -1)
         self._factors = (a.T, b.T) if self.across else (b, a)
+        if math.frexp(self.scale)[0] == 0.5:  # a power of two: worked in beforehand, every bit is the same
+            self._factors = self._factors[0] * np.float32(self.scale), self._factors[1]
 
-    def addition(self, first: int, last: int) -> np.ndarray:
-        """What is added to the rows [first, last)."""
+    def _addition(self, first: int, last: int) -> np.ndarray:
+        """What is added to the rows [first, last); valid until the next call."""
         assert self._factors is not None
         left, right = self._factors
-        made = left[first:last] @ right
-        made *= np.float32(self.scale)
+        made = numbers.scratch.array("sum", (last - first, right.shape[1]), np.dtype(np.float32))
+        np.matmul(left[first:last], right, out=made)
+        if math.frexp(self.scale)[0] != 0.5:
+            made *= np.float32(self.scale)
         return made
 
     def apply(self, block: np.ndarray, first: int, last: int) -> np.ndarray:
         """The rows with the addition."""
-        block += self.addition(first, last).reshape(block.shape)
+        block += self._addition(first, last).reshape(block.shape)
         return block
+
+    def end(self) -> None:
+        """Let go of them."""
+        self._factors = None
 
 
 @dataclass
@@ -65,7 +79,7 @@ class Dora:
     low: LowRank
     magnitude: Tensor
     weight: float = 1.0
-    _factor: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    _factor: np.ndarray = field(default_factory=lambda: _NONE)
 
     def begin(self, before: Blocks) -> None:
         """Where outputs are columns, measure their lengths in the sum; rows are measured block by block."""
@@ -90,6 +104,11 @@ class Dora:
     def _lengthening(self, block: np.ndarray, first: int, last: int) -> np.ndarray:
         lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64)).astype(np.float32)
         return (self.magnitude.floats(first, last).reshape(-1) / lengths)[:, None]
+
+    def end(self) -> None:
+        """Let go of them."""
+        self.low.end()
+        self._factor = _NONE
 
 
 @dataclass
@@ -123,6 +142,10 @@ class Residue:
         block -= self._factors[0][first:last] @ self._factors[1]
         return block
 
+    def end(self) -> None:
+        """Let go of them."""
+        self._factors = None
+
 
 @dataclass
 class Whole:
@@ -146,6 +169,9 @@ class Whole:
         found += block
         return found
 
+    def end(self) -> None:
+        """Nothing to let go of."""
+
 
 @dataclass
 class Rows:
@@ -154,7 +180,7 @@ class Rows:
     tensor: Tensor
     places: tuple[int, ...]
     weight: float = 1.0
-    _rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    _rows: np.ndarray = field(default_factory=lambda: _NONE)
 
     def begin(self, before: Blocks) -> None:
         """Read the rows."""
@@ -168,6 +194,10 @@ class Rows:
                 block[place - first] = old + np.float32(self.weight) * (self._rows[number] - old) \
                     if self.weight != 1 else self._rows[number]
         return block
+
+    def end(self) -> None:
+        """Let go of them."""
+        self._rows = _NONE
 
 
 @dataclass
@@ -184,3 +214,6 @@ class Addition:
         """The rows with the addition."""
         block += self.tensor.floats(first, last) * np.float32(self.scale)
         return block
+
+    def end(self) -> None:
+        """Nothing to let go of."""

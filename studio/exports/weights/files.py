@@ -34,22 +34,30 @@ class Tensor:
 
     def stored(self, first: int, last: int) -> np.ndarray:
         """The rows [first, last) as they are stored; a tensor without rows is one row."""
-        wide = prod(self.shape[1:])
-        found = np.empty((last - first) * wide, numbers.storage(self.dtype))
+        return self._into(np.empty(self._part(first, last), numbers.storage(self.dtype)), first)
+
+    def floats(self, first: int, last: int) -> np.ndarray:
+        """The rows [first, last) as float32, an array of its own."""
+        if self.dtype == "F32":
+            return self.stored(first, last)
+        used = numbers.scratch.array("read", self._part(first, last), numbers.storage(self.dtype))
+        return numbers.floats(self._into(used, first), self.dtype)
+
+    def _part(self, first: int, last: int) -> tuple[int, ...]:
+        return (last - first, *self.shape[1:]) if self.shape else ()
+
+    def _into(self, found: np.ndarray, first: int) -> np.ndarray:
+        """Fill an array with the numbers from a row on."""
         with open(self.path, "rb", buffering=0) as file:
-            file.seek(self.start + first * wide * found.itemsize)
-            left = memoryview(found).cast("B")
+            file.seek(self.start + first * prod(self.shape[1:]) * found.itemsize)
+            left = memoryview(found.reshape(-1)).cast("B") if found.size else memoryview(b"")
             while left:
                 count = file.readinto(left)
                 if not count:
                     raise InputError("model_truncated", path=str(self.path), found=file.tell(),
                                      value=self.start + self.bytes)
                 left = left[count:]
-        return found.reshape((last - first, *self.shape[1:]) if self.shape else ())
-
-    def floats(self, first: int, last: int) -> np.ndarray:
-        """The rows [first, last) as float32."""
-        return numbers.floats(self.stored(first, last), self.dtype)
+        return found
 
     def whole(self) -> np.ndarray:
         """All of it as float32."""

@@ -44,7 +44,6 @@ class _Entry:
 
     origin: Any
     changes: list[Change] = field(default_factory=list)
-    begun: bool = False
 
 
 class Stream:
@@ -151,12 +150,14 @@ class Stream:
 
     def _values(self, name: str, most: int) -> Iterator[tuple[int, int, np.ndarray]]:
         """(first, last, float32 rows) with all changes."""
-        entry = self._entries[name]
-        if not entry.begun:
-            for number, change in enumerate(entry.changes):
+        changes = self._entries[name].changes
+        try:
+            for number, change in enumerate(changes):
                 change.begin(lambda number=number: self._after(name, number, most))
-            entry.begun = True
-        yield from self._after(name, len(entry.changes), most)
+            yield from self._after(name, len(changes), most)
+        finally:
+            for change in changes:
+                change.end()
 
     def _after(self, name: str, count: int, most: int) -> Iterator[tuple[int, int, np.ndarray]]:
         """(first, last, float32 rows) after so many changes."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from studio.errors import InputError
+from studio.exports.weights import numbers
 from studio.exports.weights.files import INDEX, SINGLE, Tensor
 from studio.exports.weights.stream import Planned, Stream
 from studio.exports.work import Work
@@ -88,7 +89,11 @@ def _header(planned: Mapping[str, Planned]) -> bytes:
 
 def put(out: Any, block: np.ndarray) -> None:
     """Write all of an array to an unbuffered file."""
-    left = memoryview(np.ascontiguousarray(block)).cast("B") if block.size else memoryview(b"")
+    if not block.flags.c_contiguous:
+        whole = numbers.scratch.array("put", block.shape, block.dtype)
+        whole[...] = block
+        block = whole
+    left = memoryview(block.reshape(-1)).cast("B") if block.size else memoryview(b"")
     while left:
         left = left[out.write(left):]
 
