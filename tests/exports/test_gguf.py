@@ -247,7 +247,7 @@ def same(folder: Path, path: Path, room: Path, tolerance: float) -> None:
     prompts = told.prompts or TEXTS
     rows = [tokenizer.encode(text, add_special_tokens=False).ids[:60] for text in prompts]
     found = heard(path, (*prompts, *TEXTS), rows, room)
-    for number, text in enumerate(prompts):
+    for number, text in enumerate((*prompts, *TEXTS)):
         assert found[f"ids{number}"].tolist() == tokenizer.encode(text, add_special_tokens=False).ids, text
     assert set(told.end_ids[:3]) <= set(found["ends"].tolist())
     far = max(float(np.abs(found[f"logits{number}"] - wanted).max() / np.abs(wanted).max())
