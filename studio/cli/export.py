@@ -30,7 +30,7 @@ def checked(call: Call, workspace: Workspace) -> Any:
     """The resolved spec that name, recipe and flags make; raises InputError with everything that is wrong."""
     from studio.cli.train import wrong_name
     from studio.exports.admission import admit
-    from studio.specs.export import ALIASES, ARGUMENTS
+    from studio.specs.export import ALIASES, ARGUMENTS, STAGE, today
     from studio.specs.override import override
 
     errors: list[StudioError] = list(wrong_name(call, workspace))
@@ -39,7 +39,7 @@ def checked(call: Call, workspace: Workspace) -> Any:
         errors.append(InputError("word_missing", command="export", words=VERBS[0].words))
     if len(names) > 1:
         errors.append(InputError("flag_stray", words=" ".join(names[1:])))
-    draft = override(recipe_of(recipes, errors), changes, ARGUMENTS, ALIASES)
+    draft = {"stage": STAGE, **override(today(recipe_of(recipes, errors)), changes, ARGUMENTS, ALIASES)}
     draft |= {"model_name_or_path": names[0]} if names else {}
     draft |= {"export_to": call.options["to"]} if "to" in call.options else {}
     if "name" in call.options:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from studio.args.fields import Argument
 
 PROGRAM = "python launch.py"
-PAGES = {"train": "docs/arguments.md", "evaluate": "docs/evaluate.md", "predict": "docs/evaluate.md"}
+PAGES = {"train": "docs/arguments.md", "evaluate": "docs/evaluate.md", "predict": "docs/evaluate.md",
+         "export": "docs/export.md"}
 
 
 def page(verb: Verb, lang: str) -> str:

@@ -105,7 +105,8 @@ def _source(spec: Any, workspace: Workspace) -> tuple[Source | None, list[Proble
     except InputError as error:
         first = _said(MODEL, partial(source.find, spec.model_copy(
             update={"adapter_name_or_path": [], "adapter_weights": []}), workspace))
-        return None, first or [Problem(error.code, "adapter_name_or_path", error.values)]
+        return None, first or [Problem(error.code, "adapter_name_or_path",
+                                       {"value": error.values.get("path"), **error.values})]
 
 
 def _resolved(spec: Any, found: Source) -> Any:

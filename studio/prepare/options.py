@@ -22,7 +22,7 @@ class Options:
 
     @classmethod
     def read(cls, argv: list[str]) -> Options:
-        """Read a command line; what follows a bare `--` is left alone.
+        """Read a command line; what follows a bare `--` or the verb `install`, which has its own, is left alone.
 
         Raises:
             Refusal: a flag without its value, or a folder of wheels that is not there.
@@ -35,7 +35,7 @@ class Options:
                 options.rest += [word, *words]
             elif word == "--no-venv":
                 options.no_venv = True
-            elif flag in ("--wheels", "--torch-index"):
+            elif flag in ("--wheels", "--torch-index") and options.rest[:1] != ["install"]:
                 options.take(flag, value if has_value else next(words, ""))
             else:
                 options.rest.append(word)

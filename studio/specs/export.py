@@ -74,10 +74,11 @@ def is_asked(draft: Mapping[str, Any]) -> bool:
 def check(draft: Mapping[str, Any]) -> Any:
     """The ExportSpec of a draft; raises SpecError with every problem at once.
 
-    `draft` holds values as typed on the page, read from YAML or given as flags.
+    `draft` holds values as typed on the page, read from YAML or given as flags; recipes of older systems that name an
+    `export_dir` are taken, and what they say of training is left out.
     """
-    given = {name: value for name, value in draft.items() if name != "template" or value is not None}
-    values, problems = translate(_today(given), ARGUMENTS, ALIASES)
+    given = {name: value for name, value in today(draft).items() if name != "template" or value is not None}
+    values, problems = translate(given, ARGUMENTS, ALIASES)
     unknown = [name for name in values if name not in ARGUMENTS]
     problems += [Problem("not_for_export", name, {"name": name}) if name in train.ARGUMENTS
                  else unknown_key(name, ARGUMENTS, ALIASES) for name in unknown]
@@ -115,9 +116,12 @@ _OWNERS: Mapping[str, str] = MappingProxyType(
      for a in arguments(getattr(plugin("exporters", name), "Arguments", Group))})
 
 
-def _today(draft: Mapping[str, Any]) -> dict[str, Any]:
-    """An older recipe's draft in today's words: what the studio does anyway is left out."""
+def today(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """A draft in today's words: of an older recipe, what it says of training is left out, and what is done anyway."""
     found = dict(draft)
+    if found.get("stage") != STAGE and is_asked(found):
+        found = {name: value for name, value in found.items()
+                 if name != "stage" and (name in ARGUMENTS or name in ALIASES or name not in train.ARGUMENTS)}
     if str(found.get("export_device", "cpu")) in ("cpu", "auto"):
         found.pop("export_device", None)
     if "export_legacy_format" in found and not true(found["export_legacy_format"]):

@@ -1,4 +1,4 @@
-"""A LoRA run of the starter as it lies on disk, its weights written by numpy: for what is asked before anything runs."""
+"""A LoRA run of the starter as it lies on disk, its weights written by numpy: for what is asked before anything."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
 """An export as the engine does it, its acceptance left to a stand-in of a moment: a child that tests kill.
 
-    python an_export.py RUN_FOLDER
+    python an_export.py RUN_FOLDER         STUDIO_ROOT names the workspace, AN_EXPORT_PAUSE how long a step takes
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from studio.engine.export import program
 from studio.engine.recorder import Recorder
 from studio.records import write_json
 
-PAUSE = 0.004
+PAUSE = float(os.environ.get("AN_EXPORT_PAUSE", "0.004"))
 
 
 def accepted(job: Any, work: Any) -> dict[str, Any]:
