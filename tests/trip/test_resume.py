@@ -28,10 +28,11 @@ def test_stopped_and_killed_runs_go_on_exactly(trip: Trip, way: str) -> None:
     unbroken, stopped, killed = names
     trip.start(stopped, *EPOCHS, *WAYS[way])
     trip.start(killed, *EPOCHS, *WAYS[way])
-    wait(lambda: len(trip.losses(killed)) >= SECOND_EPOCH)
-    trip.kill(killed, "supervisor", "engine")
     wait(lambda: len(trip.losses(stopped)) >= SECOND_EPOCH)
-    trip.stopped(stopped, 10)
+    with trip.held_until_stop(stopped):
+        wait(lambda: len(trip.losses(killed)) >= SECOND_EPOCH)
+        trip.kill(killed, "supervisor", "engine")
+        trip.stopped(stopped, 30)
     assert trip.state(killed) == "lost"
     truth = dict(trip.losses(trip.finished(unbroken, *EPOCHS, *WAYS[way])["run"]))
     assert len(truth) == STEPS
