@@ -315,3 +315,20 @@ def test_a_stop_ends_llama_cpp_and_leaves_nothing(tmp_path: Path) -> None:
 def test_the_talks_that_are_compared_end_with_a_question() -> None:
     assert all(len(talk) % 2 for talk in splits.talks())
     assert Message("user", splits.talks()[0][0]).role == "user"
+
+
+def test_a_template_is_written_without_the_tag_that_others_do_not_know(tmp_path: Path) -> None:
+    from studio.data.jinja import compiled
+
+    root = Workspace(tmp_path)
+    source_text = ("{%- for m in messages %}\n<|im_start|>{{ m.role }}\n{%- generation %}\n{{ m.content }}<|im_end|>\n"
+                   "{%- endgeneration %}\n{%- endfor %}")
+    folder = root.data / "templates"
+    folder.mkdir(parents=True)
+    (folder / "mine.jinja").write_text(source_text)
+    desk = Desk(tmp_path, Source("starter", Workspace(PROJECT).starter, "starter", template="mine"), gguf_type="f16")
+    form.write(desk.work)
+    found = field(form.opened(desk.work.into), "tokenizer.chat_template")
+    assert "generation" not in found
+    talk = [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}]
+    assert compiled(found)(messages=talk) == compiled(source_text)(messages=talk)

@@ -23,6 +23,8 @@ from studio.workspace import Workspace
 
 HEAD_BYTES = 1 << 16  # the keys of a file but for its tokens
 _MARGIN = 1.02
+_MOST_KNOWN = 16
+_KNOWN: dict[tuple[Any, ...], InputError | None] = {}
 
 
 def plan(source: Source) -> tuple[Any, Layout]:
@@ -45,6 +47,29 @@ def _tokens_bytes(base: Path) -> int:
     """About what tokens and merges take in the file."""
     names = ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer.model")
     return next((path.stat().st_size for name in names if (path := base / name).is_file()), 0)
+
+
+def against(source: Source, workspace: Workspace) -> InputError | None:
+    """What speaks against a GGUF file of this source; remembered as long as its files do not change."""
+    parts = tuple((part.folder, part.weight) for part in source.parts)
+    folders = (source.base, *(folder for folder, _ in parts))
+    stamps = tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size)
+                   for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if path.is_file())
+    key = (source.base, parts, source.template, source.default_system, workspace.root, stamps)
+    if key not in _KNOWN:
+        while len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.pop(next(iter(_KNOWN)))
+        _KNOWN[key] = _tried(source, workspace)
+    return _KNOWN[key]
+
+
+def _tried(source: Source, workspace: Workspace) -> InputError | None:
+    try:
+        stream, found = plan(source)
+        words(source, workspace, stream.config, found)
+    except InputError as error:
+        return error if error.code.startswith("gguf_") else None
+    return None
 
 
 def can_quantize() -> bool:

@@ -15,6 +15,9 @@ NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _SPECIAL = (("bos", "bos_token"), ("unknown", "unk_token"), ("padding", "pad_token"))
 _ENDS = ("eos", "eot", "eom")
+# {% generation %} is transformers' own; a block that always holds says the same where the tag is unknown
+_MARKED, _MARKED_END = re.compile(r"(\{%)([-+]?\s*)generation(\s*[-+]?%\})"), re.compile(
+    r"(\{%[-+]?\s*)endgeneration(\s*[-+]?%\})")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Vocabulary:
         if self.model == "llama":
             made.add_add_space_prefix(self.space_in_front)
         if self.template:
-            made.add_chat_template(self.template)
+            made.add_chat_template(_MARKED.sub(r"\1\2if true\3", _MARKED_END.sub(r"\1endif\2", self.template)))
 
 
 def vocabulary(tokenizer: Any, spoken: Spoken, rows: int, kind: str) -> Vocabulary:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from studio.args.fields import Group, Text, arg
-from studio.errors import InputError, Problem
+from studio.errors import Problem
 from studio.plugins.exporters import Bound, Limits, _held
+from studio.workspace import Workspace
 
 ORDER = 50
 TAKES = ("whole", "lora")
@@ -54,20 +55,12 @@ def refuse(source: Any, spec: Any) -> list[Problem]:
     """A family, a tokenizer or a type that the format or this machine lacks."""
     from studio.exports.gguf import making
 
-    try:
-        stream, found = making.plan(source)
-        making.words(source, _workspace(), stream.config, found)
-    except InputError as error:
-        return [Problem(error.code, "export_to", error.values)] if error.code.startswith("gguf_") else []
+    error = making.against(source, Workspace.at())
+    if error is not None:
+        return [Problem(error.code, "export_to", error.values)]
     if not making.KINDS[spec.gguf_type].own and not making.can_quantize():
         return [Problem("gguf_needs_llama", "gguf_type", {"value": spec.gguf_type})]
     return []
-
-
-def _workspace() -> Any:
-    from studio.workspace import Workspace
-
-    return Workspace.at()
 
 
 def write(work: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from studio.args.fields import Group, Text, arg
 from studio.errors import Problem
 from studio.plugins.exporters import _held, gguf
+from studio.workspace import Workspace
 
 ORDER = 55
 TAKES = gguf.TAKES
@@ -43,7 +44,6 @@ def size(source: Any, spec: Any) -> int:
 def refuse(source: Any, spec: Any) -> list[Problem]:
     """What GGUF lacks, and a chat template that cannot be said in Ollama's language."""
     from studio.exports.gguf import modelfile
-    from studio.workspace import Workspace
 
     error = modelfile.refuses(source, Workspace.at())
     problems = [Problem(error.code, "export_to", error.values)] if error else []
