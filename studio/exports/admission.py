@@ -189,7 +189,7 @@ def _room(spec: Any, found: Source, workspace: Workspace) -> Iterator[Problem]:
         return
     if not wanted.fits:
         path = target_of(spec, workspace)
-        yield Problem("disk_short", TARGET, {"path": str(path), "needed": sized(wanted.bytes),
+        yield Problem("disk_short", TARGET, {"path": str(path), "needed": sized(wanted.room_bytes),
                                              "free": sized(wanted.free_bytes)})
 
 

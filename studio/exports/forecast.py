@@ -33,13 +33,15 @@ _ALIKE = 4.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """`bytes` of the result, `memory_bytes` while it is written, `check_bytes` while it is compared with its source.
+    """`bytes` of the result, `room_bytes` while it is made, which may be more; `memory_bytes` while it is written,
+    `check_bytes` while it is compared with its source.
 
     `free_bytes` are free on the disk it goes to, `memory_free` in the machine; None is not known. `measured` tells that
     `seconds` come from an earlier export.
     """
 
     bytes: int
+    room_bytes: int
     memory_bytes: int
     check_bytes: int
     seconds: float | None
@@ -50,7 +52,7 @@ class Forecast:
     @property
     def fits(self) -> bool:
         """Whether the disk has room for it."""
-        return self.bytes <= self.free_bytes
+        return self.room_bytes <= self.free_bytes
 
     @property
     def can_be_checked(self) -> bool:
@@ -68,8 +70,16 @@ def forecast(spec: Any, source: Source, workspace: Workspace | None = None) -> F
     memory = int(needs(source, spec)) if needs else WRITER_BYTES + min(4 * largest, WRITER_BYTES)
     known = earlier(spec.export_to, size, workspace)
     seconds = known if known is not None else _computed(spec, size, facts.parameters, facts.layers, workspace)
-    return Forecast(size, memory, PROCESS_BYTES + 4 * facts.parameters, seconds, known is not None,
-                    free_disk(target_of(spec, workspace)), free_memory(spec.devices))
+    return Forecast(size, room(form, source, spec), memory, PROCESS_BYTES + 4 * facts.parameters, seconds,
+                    known is not None, free_disk(target_of(spec, workspace)), free_memory(spec.devices))
+
+
+def room(form: Any, source: Source, spec: Any) -> int:
+    """Bytes that the disk must have free: of an archive, what it is made of lies beside it for a while."""
+    inner = exporters.innermost(spec)
+    fullest = max(int(one.size(source, spec)) if not hasattr(one, "room") else int(one.room(source, spec))
+                  for one in (form, inner))
+    return fullest + (int(form.size(source, spec)) if hasattr(form, "pack") else 0)
 
 
 def earlier(form: str, size: int, workspace: Workspace) -> float | None:

@@ -26,6 +26,7 @@ TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
 _NEVER = (".bin", ".pt", ".pth", ".safetensors", ".pkl", ".index.json")
 TEMPLATE = "chat_template.jinja"
+_CARD_BYTES = 64 << 10
 _WITH_SYSTEM = ("{{%- if messages and messages[0]['role'] != 'system' %}}"
                 "{{%- set messages = [{{'role': 'system', 'content': {text}}}] + messages %}}{{%- endif %}}")
 _PROBE = Sample((Message("user", "?"), Message("assistant", "!")))
@@ -111,6 +112,13 @@ def write_companions(work: Work) -> Speech:
     _write(work.into / "tokenizer_config.json", tokenizer_config(found))
     _write(work.into / "generation_config.json", found.generation)
     return found
+
+
+def companions(source: Source) -> int:
+    """About the bytes of what stands beside the weights: what `write_companions` copies, verdict and card."""
+    found = (path for path in source.base.iterdir() if path.is_file()
+             and any(fnmatch(path.name, pattern) for pattern in (*TOKENIZER, *LICENCES)))
+    return _CARD_BYTES + sum(path.stat().st_size for path in found)
 
 
 def tokenizer_config(found: Speech) -> dict[str, Any]:

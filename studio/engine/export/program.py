@@ -12,6 +12,7 @@ from studio.engine.export import acceptance
 from studio.engine.job import Job
 from studio.errors import StopAsked
 from studio.exports import card, source
+from studio.exports.forecast import room
 from studio.exports.place import Place, manifest
 from studio.exports.source import Source
 from studio.exports.work import Work
@@ -65,7 +66,7 @@ def _write(job: Job, form: Any, work: Work, place: Place) -> None:
     """The form's files, aside; what a failure or a stop leaves there is removed."""
     if hasattr(form, "needs"):
         form.needs()
-    place.begin(form.size(work.source, work.spec))
+    place.begin(room(form, work.source, work.spec))
     job.recorder.phase("exporting")
     try:
         form.write(work)

@@ -12,6 +12,7 @@ and may have
     HOLDS            the forms that it may hold (zip, hub, server …); such a form has neither RUNTIME nor limits
     inside(spec)     which of those it holds this time
     sizes(source)    {argument: {value: bytes}}: how large each choice makes the result
+    room(source, spec)     bytes on the disk while it is made, where that is more than the result
     memory(source, spec)   bytes of memory that writing takes, where that is more than a few tensors
     refuse(source, spec)   problems: what cannot be made of this source, each beside its argument; loads no weights
     needs()          raises InputError when an optional part is not installed: `require("onnx")`

@@ -10,7 +10,6 @@ from studio.plugins.exporters import EXACT, Bound, Limits, _snippets
 ORDER = 20
 TAKES = ("lora",)
 RUNTIME = "peft"
-_COMPANIONS = 16 << 20
 _ROUNDED = Limits(Bound(0.99, 0.1, 1.01), Bound(0.95, 0.5, 1.05))
 
 
@@ -25,8 +24,10 @@ def write(work: Any) -> None:
 
 def size(source: Any, spec: Any) -> int:
     """The adapter's own bytes; several are joined."""
+    from studio.exports import speech
+
     return sum(path.stat().st_size for part in source.parts for path in part.folder.glob("adapter_model.safetensors")) \
-        * (len(source.parts) or 1) + _COMPANIONS
+        * (len(source.parts) or 1) + speech.companions(source)
 
 
 def limits(spec: Any) -> Limits:

@@ -10,7 +10,6 @@ from studio.plugins.exporters import EXACT, Bound, Limits, _snippets
 ORDER = 10
 TAKES = ("whole", "lora")
 RUNTIME = "transformers"
-_COMPANIONS = 16 << 20
 # What rounding to 16 bits may change: more where an adapter's small additions are rounded away.
 _ROUNDED = Limits(Bound(0.99, 0.35, 1.01), Bound(0.9, 2.0, 1.1))
 
@@ -28,9 +27,9 @@ def write(work: Any) -> None:
 
 def size(source: Any, spec: Any) -> int:
     """The weights in their dtype, and what stands beside them."""
-    from studio.exports import weights
+    from studio.exports import speech, weights
 
-    return int(weights.stream(source, spec.export_dtype).bytes) + _COMPANIONS
+    return int(weights.stream(source, spec.export_dtype).bytes) + speech.companions(source)
 
 
 def limits(spec: Any) -> Limits:

@@ -9,7 +9,6 @@ from studio.plugins.exporters import EXACT, Bound, Limits, _snippets
 ORDER = 40
 TAKES = ("prefix",)
 RUNTIME = "studio"
-_COMPANIONS = 16 << 20
 _ROUNDED = Limits(Bound(0.99, 0.1, 1.01), Bound(0.95, 0.5, 1.05))
 
 
@@ -25,9 +24,10 @@ def write(work: Any) -> None:
 
 def size(source: Any, spec: Any) -> int:
     """Both forms of the prefix and what stands beside them."""
+    from studio.exports import speech
     from studio.exports.weights import prefix
 
-    return int(prefix.size(source)) + _COMPANIONS
+    return int(prefix.size(source)) + speech.companions(source)
 
 
 def limits(spec: Any) -> Limits:

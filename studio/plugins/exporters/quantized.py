@@ -12,7 +12,6 @@ from studio.records import read_json
 ORDER = 40
 TAKES = ("whole", "lora")
 RUNTIME = "transformers"
-_COMPANIONS = 16 << 20
 _PASSED = Bound(0.98, None, 1.01)
 _WORST = {8: Bound(0.93, None, 1.05), 4: Bound(0.80, None, 1.25)}
 
@@ -41,10 +40,10 @@ def write(work: Any) -> None:
 
 def size(source: Any, spec: Any) -> int:
     """About the bytes of the result."""
-    from studio.exports import weights
+    from studio.exports import speech, weights
 
     made = weights.stream(source, spec.export_dtype)
-    return _bitsandbytes.bytes_of(made.planned, spec.quantized_bits) + _COMPANIONS
+    return _bitsandbytes.bytes_of(made.planned, spec.quantized_bits) + speech.companions(source)
 
 
 def memory(source: Any, spec: Any) -> int:
