@@ -133,7 +133,10 @@ def test_scores_of_another_checkpoint_are_not_those_of_this_one(lab: Lab) -> Non
     long_ago(lab.evaluated("of-before", "tuned", 90))
     english = texts(lab.card("tuned"))[0]
     assert "Nobody has scored this checkpoint" in english and "75 %" not in english
-    assert "75 %" in texts(lab.card("tuned/step-20"))[0]
+    lab.evaluated("of-the-result", "tuned", 60)
+    of_step = texts(lab.card("tuned/step-20"))[0]
+    assert "75 %" in of_step and "50 %" not in of_step
+    assert "50 %" in texts(lab.card("tuned"))[0]
 
 
 def test_what_was_not_measured_is_said_to_be_unknown(lab: Lab) -> None:
