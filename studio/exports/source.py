@@ -10,6 +10,7 @@ from typing import Any
 from studio.chats import lanes
 from studio.data import model, templates
 from studio.data.chat import ChatTokenizer
+from studio.data.tokenizer_files import TokenizerFiles
 from studio.errors import InputError
 from studio.runs.checkpoints import adapter_folder
 from studio.workspace import Workspace
@@ -53,7 +54,17 @@ class Source:
 
     def chat(self, workspace: Workspace) -> ChatTokenizer:
         """Tokenizer and chat template as the source was trained with them; raises what `ChatTokenizer.load` raises."""
-        return ChatTokenizer.load(self.base, self.template, self.default_system, workspace)
+        folder, template = self.speaks, self.template
+        if folder != self.base and template == templates.wanted(self.base):
+            template = templates.OWN
+        return ChatTokenizer.load(folder, template, self.default_system, workspace)
+
+    @property
+    def speaks(self) -> Path:
+        """The folder of tokenizer and template: an adapter from elsewhere may bring its own, with words that the base
+        does not know; else the base."""
+        own = (part.folder for part in reversed(self.parts) if not self.run and _speaks(part.folder))
+        return next(own, self.base)
 
 
 def find(spec: Any, workspace: Workspace) -> Source:
@@ -116,3 +127,11 @@ def _with(found: Source, name: str, weight: float, workspace: Workspace) -> Sour
                    name=f"{found.name}+{name}", run=found.run or lane.run, step=found.step or lane.step,
                    template=found.template if found.template != templates.OWN else lane.template,
                    told=found.told or (lanes.said(workspace, lane.run) if lane.run else {}))
+
+
+def _speaks(folder: Path) -> bool:
+    """Whether a folder has a whole tokenizer and a chat template."""
+    try:
+        return bool(TokenizerFiles.of(folder).chat_template)
+    except InputError:
+        return False

@@ -26,6 +26,7 @@ TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "
 LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
 _NEVER = (".bin", ".pt", ".pth", ".safetensors", ".pkl", ".index.json")
 TEMPLATE = "chat_template.jinja"
+_GENERATION = "generation_config.json"
 _CARD_BYTES = 64 << 10
 _WITH_SYSTEM = ("{{%- if messages and messages[0]['role'] != 'system' %}}"
                 "{{%- set messages = [{{'role': 'system', 'content': {text}}}] + messages %}}{{%- endif %}}")
@@ -81,7 +82,8 @@ def speech(source: Source, workspace: Workspace) -> Speech:
     ends = tuple(dict.fromkeys((end, *chat.eos_ids)))
     stops = tuple(str(chat.tokenizer.id_to_token(one)) for one in ends)
     bos = chat.files.special.get("bos_token")
-    generation = dict(read_json(chat.files.folder / "generation_config.json") or {})
+    said = next((path for path in (chat.files.folder, source.base) if (path / _GENERATION).is_file()), source.base)
+    generation = dict(read_json(said / _GENERATION) or {})
     generation.pop("_from_model_config", None)
     generation["eos_token_id"] = list(ends) if len(ends) > 1 else ends[0]
     if generation.get("pad_token_id") is None:
@@ -99,18 +101,16 @@ def write_companions(work: Work) -> Speech:
     """
     found = speech(work.source, work.workspace)
     folder = found.chat.files.folder
-    copied = set()
     for path in sorted(folder.iterdir()):
         if path.is_file() and any(fnmatch(path.name, pattern) for pattern in TOKENIZER) and _is_harmless(path):
             work.stay()
             shutil.copyfile(path, work.into / path.name)
-            copied.add(path.name)
     for path in sorted(work.source.base.iterdir()):
         if path.is_file() and any(fnmatch(path.name, pattern) for pattern in LICENCES):
             shutil.copyfile(path, work.into / path.name)
     (work.into / TEMPLATE).write_text(found.template, encoding="utf-8")
     _write(work.into / "tokenizer_config.json", tokenizer_config(found))
-    _write(work.into / "generation_config.json", found.generation)
+    _write(work.into / _GENERATION, found.generation)
     return found
 
 

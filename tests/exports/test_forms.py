@@ -254,3 +254,31 @@ def test_a_model_of_the_world_is_the_same_afterwards(name: str, tmp_path: Path) 
     before, after = AutoTokenizer.from_pretrained(folder), AutoTokenizer.from_pretrained(tmp_path / "out")
     text = "Once upon a time, 小猫 said: 12 + 30 = 42!"
     assert before(text)["input_ids"] == after(text)["input_ids"]
+
+
+def test_an_adapter_from_elsewhere_speaks_with_the_tokenizer_that_it_brings(base: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.add_tokens(["<new>"], special_tokens=True)
+    tokenizer.chat_template = "{% for m in messages %}<new>{{ m['content'] }}{{ eos_token }}{% endfor %}"
+    model = load(base)
+    model.resize_token_embeddings(len(tokenizer))
+    tuned = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM",
+                                             modules_to_save=["embed_tokens", "lm_head"]))
+    tuned.save_pretrained(tmp_path / "adapter")
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    wrote("merged", tmp_path / "out", source(base, tmp_path / "adapter"))
+    after = AutoTokenizer.from_pretrained(tmp_path / "out")
+    new = after.convert_tokens_to_ids("<new>")
+    assert after.apply_chat_template(TALK[:1], return_dict=False)[0] == new == len(tokenizer) - 1
+    assert load(tmp_path / "out").get_input_embeddings().weight.shape[0] == len(tokenizer)
+
+
+def test_a_merge_says_how_far_it_rounded(base: Path, tmp_path: Path) -> None:
+    found = source(base, adapter(base, tmp_path / "adapter"))
+    said = {dtype: wrote("merged", tmp_path / dtype / "out", found, export_dtype=dtype).notes()["merge"]
+            for dtype in ("fp32", "bf16")}
+    assert said["fp32"]["largest_rounding"] == 0 and 1e-5 < said["bf16"]["largest_rounding"] < 1e-2
+    assert said["bf16"]["merged"] == 14 and said["bf16"]["bit_equal"]

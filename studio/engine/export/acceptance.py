@@ -48,7 +48,7 @@ def accept(job: Job, work: Work) -> dict[str, Any]:
         told = _tested(job, work, form, room)
     finally:
         shutil.rmtree(room, ignore_errors=True)
-    verdict = {"state": told.pop("state"), "form": work.spec.export_to, "runtime": form.RUNTIME, **told,
+    verdict = {"state": told.pop("state"), "form": work.spec.export_to, "runtime": form.RUNTIME, **told, **work.notes(),
                "seconds": round(time.monotonic() - began, 2)}
     write_json(work.into / NAME, verdict)
     recorder.say("accepted", verdict=acceptance.told(recorder.lang, verdict)[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from studio.errors import InputError, WorkError
 from studio.exports.source import PREFIX, Source
 from studio.exports.weights import bitwise, numbers
 from studio.exports.weights.bitwise import opened
-from studio.exports.weights.changes import Addition, Change, Rows, Whole
+from studio.exports.weights.changes import Addition, Change, Dora, Residue, Rows, Whole
 from studio.exports.weights.files import BLOCK, Tensor, height, of_model, spans
 from studio.exports.weights.parts import EMBEDDINGS, HEADS, Found, read
 
@@ -61,6 +62,7 @@ class Stream:
         self._packed = [one for one in base.values() if not isinstance(one, Tensor)]
         self._entries: dict[str, _Entry] = {name: _Entry(one) for name, one in base.items()}
         self._untied = False
+        self._largest_rounding = 0.0
         self._embedding = next((name for name in base if name.rpartition(".weight")[0].rpartition(".")[2] in EMBEDDINGS
                                 and name.endswith(".weight")), "")
         for part in source.parts:
@@ -92,6 +94,13 @@ class Stream:
         if not bits or not self.merged:
             return []
         return [("export_unquantized", {"bits": bits, "share": f"{self._quantization_loss(bits):.1%}"})]
+
+    def figures(self) -> dict[str, Any]:
+        """What a merge came to, once it is written: how many tensors changed, how far rounding moved a number at most
+        (in the first rows of each), and whether these are, bit by bit, the numbers of PEFT's merge."""
+        changes = {type(change) for entry in self._entries.values() for change in entry.changes}
+        return {"tensors": len(self.planned), "merged": self.merged, "dtype": self.dtype,
+                "largest_rounding": self._largest_rounding, "bit_equal": not changes & {Dora, Residue}}
 
     def _quantization_loss(self, bits: int) -> float:
         """How far the merged weights of the base are from those that training saw: root of the mean square by that of
@@ -126,9 +135,14 @@ class Stream:
             for span in spans(entry.origin.shape, most):
                 yield entry.origin.stored(*span)
             return
-        for _, _, block in self._values(name, most):
+        for first, _, block in self._values(name, most):
             self._look_at(name, block, kind)
-            yield numbers.narrowed(block, kind)
+            exact = block.copy() if entry.changes and not first and kind != "F32" else None
+            narrow = numbers.narrowed(block, kind)
+            if exact is not None:
+                far = float(np.abs(numbers.floats(narrow, kind) - exact).max(initial=0.0))
+                self._largest_rounding = max(self._largest_rounding, far)
+            yield narrow
 
     def read(self, name: str) -> np.ndarray:
         """The whole tensor as float32, rounded to the result's dtype; whole numbers as they are."""
@@ -153,7 +167,7 @@ class Stream:
         changes = self._entries[name].changes
         try:
             for number, change in enumerate(changes):
-                change.begin(lambda number=number: self._after(name, number, most))
+                change.begin(partial(self._after, name, number, most))
             yield from self._after(name, len(changes), most)
         finally:
             for change in changes:

@@ -22,6 +22,8 @@ def write(work: Any) -> None:
     for key, values in made.warnings():
         work.say(key, **values)
     weights.write(made, work.into, work.spec.export_size, work)
+    if made.merged:
+        work.note("merge", made.figures())
     speech.write_companions(work)
 
 
