@@ -6,7 +6,7 @@ from typing import Any
 
 from studio.args.fields import Group, arg
 from studio.errors import Problem
-from studio.plugins.exporters import Bound, Limits, _bitsandbytes, merged
+from studio.plugins.exporters import Bound, Limits, _bitsandbytes, _snippets, merged
 from studio.records import read_json
 
 ORDER = 40
@@ -70,5 +70,5 @@ def refuse(source: Any, spec: Any) -> list[Problem]:
 def commands(work: Any) -> dict[str, list[str]]:
     """How to talk to it elsewhere; bitsandbytes must be there."""
     folder = str(work.target)
-    return {"transformers": ["pip install bitsandbytes", f"transformers chat {folder}"],
+    return {"pip": ["pip install transformers accelerate bitsandbytes"], "transformers": _snippets.whole(folder),
             "vllm": [f"vllm serve {folder}"], "studio": [f"python launch.py chat {folder}"]}
