@@ -18,7 +18,7 @@ from studio.prepare.command import read_from, run_logged
 from studio.prepare.installation import FULL_BYTES, locked, pip_environment
 from studio.prepare.options import REQUIREMENTS
 from studio.prepare.progress import Step, pip_step
-from studio.prepare.refusal import Refusal, refusal_of_output
+from studio.prepare.refusal import NO_PIP, NOT_BUILT, Refusal, refusal_of_output
 
 LOCK = "studio-parts.lock"
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -117,8 +117,8 @@ def _refusal(output: str, log: str, wheels: str) -> Refusal:
     folder = os.path.dirname(os.path.dirname(sys.executable))
     if shutil.disk_usage(folder).free < FULL_BYTES:
         return Refusal(1, "disk_full", folder=folder)
-    if "Failed building wheel" in output or "error: command" in output:
+    if NOT_BUILT.search(output):
         return Refusal(1, "build_failed", log=log)
-    if "No module named pip" in output:
+    if NO_PIP.search(output):
         return Refusal(1, "no_pip", python=sys.executable, log=log)
     return refusal_of_output(output, log=log, folder=folder, wheels=wheels)

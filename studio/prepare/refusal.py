@@ -26,6 +26,8 @@ OFFLINE = re.compile(
     r"|name resolution|Network is unreachable|Connection refused|Connection reset|Connection aborted"
     r"|IncompleteRead|Max retries exceeded|Retrying \("
 )
+NOT_BUILT = re.compile(r"Failed building wheel|error: command .* failed|CMake Error")
+NO_PIP = re.compile(r"No module named pip")
 NOT_FOUND = re.compile(r"No matching distribution found for (\S+)")
 
 

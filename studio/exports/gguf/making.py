@@ -16,6 +16,7 @@ from studio.exports.gguf import kinds, quantizer, splits, writer
 from studio.exports.gguf.kinds import KINDS
 from studio.exports.gguf.layout import Layout, layout
 from studio.exports.gguf.vocabulary import Spoken, Vocabulary, vocabulary
+from studio.exports.place import sized
 from studio.exports.source import Source
 from studio.exports.work import Work
 from studio.sample import Message
@@ -95,7 +96,7 @@ def make(work: Work, name: str, path: Path) -> Vocabulary:
     needed = int((kinds.size(first, found) + kinds.size(kind, found)) * _MARGIN)
     free = shutil.disk_usage(path.parent).free
     if free < needed:
-        raise WorkError("disk_short", path=str(path.parent), needed=needed, free=free)
+        raise WorkError("disk_short", path=str(path.parent), needed=sized(needed), free=sized(free))
     aside = path.with_suffix(".part")
     total = 2 * len(found.items)
     try:

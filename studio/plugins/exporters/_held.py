@@ -47,9 +47,11 @@ def named(text: str) -> str:
 
 def room(folder: Path, needed: int) -> None:
     """Raises WorkError disk_short when a disk has less than `needed` bytes free."""
+    from studio.exports.place import sized
+
     import shutil
 
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise WorkError("disk_short", path=str(folder), needed=needed, free=free)
+        raise WorkError("disk_short", path=str(folder), needed=sized(needed), free=sized(free))
 
