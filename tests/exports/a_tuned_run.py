@@ -34,6 +34,7 @@ class Lab:
 
     def __init__(self, root: Path) -> None:
         self.workspace = Workspace(root)
+        self.beside: dict[str, str] = {}
         self.run = self._trained()
 
     def card(self, name: str, verdict: dict[str, Any] | None = None, **draft: Any) -> Path:
@@ -45,6 +46,8 @@ class Lab:
         into = folder.path / "aside"
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(parents=True)
+        for file, text in self.beside.items():
+            (into / file).write_text(text, encoding="utf-8")
         card.write(Work(asked, source.find(asked, self.workspace), self.workspace, folder, into, folder.path / "export",
                         lambda *told: None, lambda: None, lambda *said, **more: None), PASSED | (verdict or {}))
         return into

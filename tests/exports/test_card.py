@@ -154,6 +154,15 @@ def test_forgetting_is_told_area_by_area(lab: Lab) -> None:
     assert "英文算术" in chinese or "算术" in chinese
 
 
+def test_the_terms_that_came_with_the_base_are_named(lab: Lab) -> None:
+    aside = lab.workspace.saves / "exported" / "aside"
+    before = texts(lab.card("tuned"))[0]
+    lab.beside = {"LICENSE": "Terms.", "NOTICE.txt": "Named."}
+    english, chinese = texts(lab.card("tuned"))
+    assert "lies beside" not in before and (aside / "LICENSE").is_file()
+    assert "`LICENSE`, `NOTICE.txt`" in english and "`LICENSE`、`NOTICE.txt`" in chinese
+
+
 def test_a_plain_model_has_no_history(lab: Lab) -> None:
     english, chinese = texts(lab.card("starter"))
     assert headings(english) == ["How to run it", "How it was made", "Scores", "Acceptance", "Licence"]

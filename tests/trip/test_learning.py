@@ -38,6 +38,8 @@ def test_fewer_rows_than_one_batch_just_work(trip: Trip) -> None:
         result = trip.finished(name, f"dataset={name}", *words, "num_train_epochs=2")
         assert result["steps"] == 2
         assert result["train_loss"] > 0
+        learned = trip.record(name, "data.json")[name]
+        assert learned["rows"] + learned["held_out"] == rows and len(learned["fingerprint"]) == 64
 
 
 def test_patience_ends_the_run_and_the_best_is_kept(trip: Trip) -> None:

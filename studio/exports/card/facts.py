@@ -27,6 +27,7 @@ from studio.scores.guard import Guard
 from studio.specs import frozen, works
 from studio.workspace import Workspace
 
+_TERMS = ("LICENSE", "LICENCE", "NOTICE", "USE_POLICY")
 _HEAD = re.compile(r"\A---\r?\n(.*?)\r?\n---\r?\n", re.S)
 FOLDER = "FOLDER"
 _MOST_HEAD = 100_000  # characters of another's card that are looked at
@@ -76,6 +77,7 @@ class Facts:
     base: str
     base_hub: str
     base_licence: str
+    licence_files: tuple[str, ...]
     architecture: str
     parameters: int
     learning: Learning | None
@@ -100,6 +102,7 @@ def gather(work: Work, verdict: Mapping[str, Any]) -> Facts:
         title=_title(source), source=source, form=work.spec.export_to,
         inside=exporters.innermost(work.spec).__name__.rpartition(".")[2], spec=work.spec, base=shown(base),
         base_hub=hub_name(base, workspace, folder), base_licence=_licence(folder),
+        licence_files=_licence_files(work.into),
         architecture="" if facts is None else facts.architecture, parameters=0 if facts is None else facts.parameters,
         learning=learning, evaluations=found,
         guard=next(((one, one.guard) for one in found if one.guard is not None), None), verdict=verdict,
@@ -151,6 +154,11 @@ def _licence(folder: Path) -> str:
         return ""
     said = found.get("license") if isinstance(found, dict) else None
     return said if isinstance(said, str) else ""
+
+
+def _licence_files(folder: Path) -> tuple[str, ...]:
+    """The texts of licences that came along with the base."""
+    return tuple(sorted(path.name for path in folder.glob("*") if path.name.startswith(_TERMS)))
 
 
 # ---- how it was learned ----

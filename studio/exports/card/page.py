@@ -226,7 +226,9 @@ def _licence(facts: Facts, lang: str) -> Iterator[str]:
     yield from section("licence", lang)
     base = said(lang, "licence.base", base=inline(facts.base), licence=code(facts.base_licence)) \
         if facts.base_licence else said(lang, "licence.base_unknown", base=inline(facts.base))
-    yield paragraph(lang, said(lang, "licence.fill_in"), base)
+    files = listed(lang, [code(name) for name in facts.licence_files])
+    came = [said(lang, "licence.files", files=files)] if files else []
+    yield paragraph(lang, said(lang, "licence.fill_in"), base, *came)
 
 
 def _end(lang: str) -> Iterable[str]:
