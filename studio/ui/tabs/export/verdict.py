@@ -58,12 +58,12 @@ def _asked(visit: Visit, found: Mapping[str, Any]) -> Html | None:
 
 
 def _template(visit: Visit, found: Mapping[str, Any]) -> Html | None:
-    """Where the template's text parts from that of training."""
-    template = found.get("template")
-    if not isinstance(template, Mapping) or (not template.get("expected") and not template.get("found")):
+    """Where the result's spelling of a conversation parts from that of training."""
+    spelling = found.get("spelling")
+    if not isinstance(spelling, Mapping) or not (spelling.get("expected") or spelling.get("found")):
         return None
-    pairs = [(visit.say("verdict.expected"), tag("code", template.get("expected") or " ")),
-             (visit.say("verdict.found"), tag("code", template.get("found") or " "))]
+    pairs = [(visit.say("verdict.expected"), tag("code", spelling.get("expected") or " ")),
+             (visit.say("verdict.found"), tag("code", spelling.get("found") or " "))]
     return controls.facts(pairs)
 
 
