@@ -47,12 +47,16 @@ _CONFIGS = {"Gemma3": "Gemma3TextConfig"}
 _MODELS = {"GPT2": "GPT2LMHeadModel"}
 
 
-def make(kind: str, folder: Path) -> Path:
-    """A model of this kind in float32, no weight at its beginning's one or nought."""
+WIDE = {"hidden_size": 256, "n_embd": 256, "intermediate_size": 512, "head_dim": 64}
+
+
+def make(kind: str, folder: Path, wide: bool = False) -> Path:
+    """A model of this kind in float32, no weight at its beginning's one or nought; `wide` enough for every type."""
     import torch
     import transformers
 
     name, settings, tokenizer, template = FAMILIES[kind]
+    settings = settings | {one: WIDE[one] for one in WIDE.keys() & settings.keys()} if wide else settings
     rows = speaking(tokenizer, template, folder)
     torch.manual_seed(len(kind))
     config = getattr(transformers, _CONFIGS.get(name, f"{name}Config"))(

@@ -14,8 +14,9 @@ import pytest
 
 from studio.errors import InputError, StopAsked
 from studio.exports import weights
-from studio.exports.gguf import kinds, making, quantizer, splits
+from studio.exports.gguf import kinds, making, quantizer, splits, writer
 from studio.exports.gguf.kinds import KINDS
+from studio.exports.gguf.vocabulary import Vocabulary
 from studio.exports.source import Source
 from studio.plugins.exporters import gguf as form
 from studio.sample import Message
@@ -274,6 +275,28 @@ def test_the_starter_is_the_same_model_in_llama_cpp(kind: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["stories3M", "cardputer-chat-3M", "stories260K"])
 def test_real_models_are_the_same_in_llama_cpp(name: str, tmp_path: Path) -> None:
     same(SHARED / "models" / name, written(SHARED / "models" / name, "f32", tmp_path), tmp_path, 2e-3)
+
+
+@needs_llama
+@needs_shared
+def test_chatglm2_gives_the_logits_of_its_own_code(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    stream, layout = making.plan(source(SHARED / "chatglm" / "tiny-v2"))
+    tokens = [f"t{place}" for place in range(layout.vocabulary)]
+    words = Vocabulary("gpt2", "gpt-2", tokens, [1] * len(tokens), None, ["t 0"], {"eos": 2}, False, False, None)
+    path = tmp_path / "chatglm.gguf"
+    writer.write(stream, layout, words, KINDS["f32"], path, {}, lambda *told: None, lambda: None)
+    known = load_file(SHARED / "chatglm" / "v2.safetensors")
+    found = heard(path, (), [known["full.input_ids"][0].tolist()], tmp_path)["logits0"]
+    assert np.abs(found - known["full.logits"][0]).max() < 1e-4
+
+
+@needs_shared
+def test_the_first_chatglm_is_not_in_the_format() -> None:
+    with pytest.raises(InputError) as caught:
+        making.plan(source(SHARED / "chatglm" / "tiny-v1"))
+    assert caught.value.code == "gguf_unlike"
 
 
 @needs_llama

@@ -17,7 +17,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
     llama.FAMILIES | qwen.FAMILIES | gemma.FAMILIES | glm.FAMILIES | gpt.FAMILIES)
 EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
 _SUFFIXES = (".weight", ".bias")
-_BUFFERS = re.compile(r"(\.attn\.(attention\.)?(masked_)?bias|\.rotary_emb\.inv_freq|\.attention\.bias)$")
+_BUFFERS = re.compile(r"(\.attn\.(attention\.)?(masked_)?bias|\.rotary_(pos_)?emb\.inv_freq|\.attention\.bias)$")
 
 
 @dataclass(frozen=True)
