@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from studio.chats import lanes
 from studio.chats.lanes import BASE, Lane
 from studio.data import templates
+from studio.data.model import locate
 from studio.errors import InputError, Problem, StudioError
 from studio.runs.checkpoints import result
 from studio.runs.files import RunFolder
@@ -81,6 +82,13 @@ def _is_adapter(name: str) -> bool:
     return (Path(name).expanduser() / lanes.LORA).is_file()
 
 
+def _is_model(name: str, workspace: Workspace) -> bool:
+    try:
+        return not is_address(name) and locate(name, workspace) is not None
+    except InputError:
+        return False
+
+
 def _elsewhere(name: str) -> Elsewhere:
     parts = urlsplit(name)
     if not parts.hostname or not parts.fragment or parts.username or parts.password:
@@ -101,6 +109,8 @@ def resolved(spec: Any, workspace: Workspace) -> Any:
     if not names:
         names = [BASE, *(spec.adapter_name_or_path or ([run] if run else []))]
     changes["eval_models"] = [_rooted(name, workspace) for name in names]
+    if not run and BASE not in names and not any(map(_is_adapter, names)) and _is_model(names[0], workspace):
+        changes["model_name_or_path"] = changes["eval_models"][0]  # the spec's own model is asked nothing
     if run and result(RunFolder(workspace.saves / run)) is not None:
         changes["model_name_or_path"] = str(lanes.said(workspace, run).get("model_name_or_path")
                                             or spec.model_name_or_path)

@@ -147,7 +147,7 @@ def _facts(line: RunSummary, facts: Mapping[str, Any], lang: str) -> Html:
 def _other(line: RunSummary, glimpse: Any, folder: RunFolder, lang: str) -> Html:
     """What a run that does not learn is, what it found, and the way to where that can be read."""
     facts = {
-        "model": line.model or "–",
+        "model": listed(lang, _asked(folder)) or line.model or "–",
         "method": method(line.stage, line.finetuning_type, lang),
         "data": listed(lang, list(line.dataset)),
         "created": amounts.moment(line.created),
@@ -155,6 +155,14 @@ def _other(line: RunSummary, glimpse: Any, folder: RunFolder, lang: str) -> Html
         "folder": tag("code", folder.path),
     }
     return join(_facts(line, {name: one for name, one in facts.items() if one}, lang), found(glimpse, lang))
+
+
+def _asked(folder: RunFolder) -> list[str]:
+    """Whom an evaluation asks; nobody in other runs."""
+    try:
+        return [str(name) for name in document.read(folder.spec).get("eval_models") or ()]
+    except StudioError:
+        return []
 
 
 def found(glimpse: Any, lang: str) -> Html:

@@ -72,6 +72,7 @@ def head(glimpse: Any, lang: str) -> Html:
         data_state=glimpse.state.value,
         data_run_shown=glimpse.name,
         data_step=step,
+        data_learns=None if learns else "false",
     )
 
 

@@ -66,6 +66,21 @@ def test_a_run_is_scored_beside_its_base_and_every_answer_can_be_read(
     page.wait_for_selector("#evaluate .scores")
     assert say(lang, "page.evaluate.scores.pairs") in page.inner_text("#evaluate-body")
 
+    run = re.search(r"run=([^&]+)", page.url)
+    assert run
+    page.goto(f"{studio.address}?tab=runs&run={run[1]}")
+    page.wait_for_selector("#run-summary .scores-of td")
+    assert finished in page.inner_text("#run-summary .scores-of")
+    for part in ("#figure-run-loss", "#run-page-curves-button", "#run-page-checkpoints-button"):
+        assert not page.is_visible(part)
+    page.click("#run-duplicate")
+    page.wait_for_selector("#evaluate-list .setup .primary")
+    assert page.input_value("#evaluate-list [name=model] >> nth=1") == finished
+    assert page.input_value("#evaluate-list [name=ask]") == f"run:{finished}"
+    page.click("#tab-runs-button")
+    page.click(f"#runs-table tr[data-run='{finished}']")
+    page.wait_for_selector("#run-page-curves-button")  # a training has them again
+
 
 @pytest.mark.timeout(200)
 def test_an_evaluation_is_stopped_from_the_page_and_goes_on_where_it_was(visit: Any, finished: str) -> None:

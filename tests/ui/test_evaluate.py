@@ -347,9 +347,12 @@ class Tags(HTMLParser):
 
 
 def test_an_address_opens_an_evaluation_or_what_is_to_be_asked_of_a_run(page: Page) -> None:
-    opened = page._place({"tab": "evaluate", "run": "first"}, "", "", None, None, Place())  # type: ignore[arg-type]
-    assert opened[1] == "evaluate" and opened[-1].run == "first"
-    asked = page._place({"tab": "evaluate", "run": "tuned"}, "", "", None, None, Place())[-1]  # type: ignore[arg-type]
+    def at(run: str) -> list[Any]:
+        asked = {"tab": "evaluate", "run": run}
+        return page._place(asked, "", "", None, None, Place(), None)  # type: ignore[arg-type]
+
+    assert at("first")[1] == "evaluate" and at("first")[6].run == "first"
+    asked = at("tuned")[6]
     assert asked.run == "" and asked.of("setup")["run"] == "tuned"
     gone = Person(page, at="first")
     gone.place = Place("nowhere")
@@ -372,8 +375,8 @@ def test_the_runs_tab_has_no_curves_for_a_run_that_does_not_learn(page: Page, wo
         return {component._id: update for component, update in zip(runs.outputs, fresh, strict=True)}
 
     runs, of_tuned, of_first = page.runs, shown("tuned"), shown("first")
-    for part in (runs.curves, runs.steps, runs.panel.curves):
-        assert of_tuned[part._id]["visible"] is True and of_first[part._id]["visible"] is False
+    assert of_tuned[runs.panel.curves._id]["visible"] is True
+    assert of_first[runs.panel.curves._id]["visible"] is False
     assert of_tuned[runs.panel.found._id]["visible"] is False and of_first[runs.panel.found._id]["visible"] is True
     assert of_first[runs.panel.loss.drawing._id] == gr.skip() != of_tuned[runs.panel.loss.drawing._id]
     drawn = str(of_first[runs.summary._id])
@@ -413,10 +416,13 @@ def test_duplicating_an_evaluation_fills_its_form_and_not_that_of_a_training(pag
              "dataset": ["arithmetic_heldout"], "metrics": ["last_number", "chrf"], "temperature": 0.5, "guard": True,
              "judge": "http://127.0.0.1:9/v1#wise", "seed": 7}
     RunStore(workspace).create(admit(asked, workspace), "many", {})
-    *fields, place = page.runs.duplicated("many", Place())
-    assert set(map(str, fields)) == {str(gr.skip())} and len(fields) == len(page.form.inputs)
+    count, places = len(page.form.inputs), [Place() for _ in page.others]
+    filled = page.runs.duplicated("many", *places)
+    mine = count + list(page.others).index("evaluate")
+    place = filled.pop(mine)
+    assert set(map(str, filled)) == {str(gr.skip())} and len(filled) == count + len(page.others) - 1
     assert page.runs.tab_of("many")[1] == "evaluate" and page.runs.tab_of("tuned")[1] == "train"
-    assert page.runs.duplicated("tuned", Place())[-1] == gr.skip()
+    assert page.runs.duplicated("tuned", *places)[count:] == [gr.skip()] * len(places)
     person = Person(page)
     person.place = place
     person.press("look")

@@ -86,11 +86,11 @@ class RunsTab:
         with gr.Tabs(elem_id="run-pages", selected="summary") as self.tabs:
             with words(gr.Tab, {"label": "page.pages.summary"}, id="summary"):
                 self.summary = gr.HTML("", elem_id="run-summary", js_on_load=None, apply_default_css=False)
-            with words(gr.Tab, {"label": "page.pages.curves"}, id="curves") as self.curves:
+            with words(gr.Tab, {"label": "page.pages.curves"}, id="curves", elem_id="run-page-curves"):
                 self.panel.put_curves()
             with words(gr.Tab, {"label": "page.pages.settings"}, id="settings"):
                 self.settings = gr.HTML("", elem_id="run-settings", js_on_load=None, apply_default_css=False)
-            with words(gr.Tab, {"label": "page.pages.checkpoints"}, id="checkpoints") as self.steps:
+            with words(gr.Tab, {"label": "page.pages.checkpoints"}, id="checkpoints", elem_id="run-page-checkpoints"):
                 self.checkpoints = gr.HTML("", elem_id="run-checkpoints", js_on_load=None, apply_default_css=False)
             with words(gr.Tab, {"label": "page.pages.log"}, id="log"):
                 self.panel.put_log()
@@ -100,8 +100,7 @@ class RunsTab:
     @property
     def pages(self) -> list[Any]:
         """What belongs to the opened run beside its panel."""
-        kind = [self.duplicate, self.tabs, self.curves, self.steps]
-        return [self.side, self.summary, self.settings, self.checkpoints, self.files, *kind]
+        return [self.side, self.summary, self.settings, self.checkpoints, self.files, self.duplicate, self.tabs]
 
     @property
     def outputs(self) -> list[Any]:
@@ -174,12 +173,12 @@ class RunsTab:
         ]
 
     def _of_kind(self, glimpse: Glimpse, seen: Any) -> list[Any]:
-        """Whether its settings can stand in a form, and the pages that only a training has."""
+        """Whether its settings can stand in a form; no page stays in sight that only a training has (see page.css)."""
         learns = works.learns(glimpse)
         is_news = seen is None or seen[0] != glimpse.name
         first = gr.Tabs(selected="summary") if is_news and not learns else gr.skip()
         can_be_set = learns or works.verb(glimpse.stage) in self.others
-        return [gr.update(visible=can_be_set), first, gr.update(visible=learns), gr.update(visible=learns)]
+        return [gr.update(visible=can_be_set), first]
 
     def resume(self, lang: str, opened: str) -> list[Any]:
         """Go on with the opened run."""

@@ -120,13 +120,13 @@ def _questions(visit: Visit, wrong: Mapping[str, str]) -> Html:
     said = [controls.problem(wrong[name]) for name in ("dataset", "max_samples", "task") if name in wrong]
     tasks = [(one, say(visit.lang, f"choices.task.{one}")) for one in (*TASKS, HARNESS)]
     task = controls.labelled(widgets.label("task")(visit.lang), controls.choose("task", tasks, now, change="settle"))
-    asked_what = harness.draw(visit) if now == HARNESS else _ask(visit)
+    named, chosen_ones = (harness.draw(visit), None) if now == HARNESS else (None, _ask(visit))
     is_shot = now == HARNESS or questions.is_exam(visit, run_of(visit))
     shots = [name for name in fields.EXAM if now != HARNESS or name == "n_shot"]
     exam = tag("div", *(fields.draw(visit, name, _typed(visit), wrong) for name in shots), class_="fields-of") \
         if is_shot else None
-    return tag("div", tag("div", asked_what, rows, class_="what-is-asked"), task, exam, *said, class_="of-questions",
-               data_form=True, data_key="questions")
+    what = tag("div", chosen_ones, rows, class_="what-is-asked")
+    return tag("div", named, what, task, exam, *said, class_="of-questions", data_form=True, data_key="questions")
 
 
 def _ask(visit: Visit) -> Html:
