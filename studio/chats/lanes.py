@@ -172,6 +172,9 @@ def _of_run(name: str, workspace: Workspace) -> Lane | None:
     folder = RunFolder(workspace.saves / run)
     if not step:
         chosen = result(folder)
+        if chosen is None and any((folder.export / one).is_file() for one in ("config.json", LORA, PREFIX)):
+            found = _of_folder(str(folder.export), workspace, None, True)  # an export answers as what it has made
+            return None if found is None else replace(found, name=name)
         if chosen is None:
             raise InputError("lane_no_checkpoint", name=run)
         return _of_checkpoint(name, folder, chosen.path, chosen, workspace)

@@ -16,7 +16,6 @@ from studio.runs.files import RunFolder
 from studio.workspace import Workspace
 
 RECORD = "export.json"
-OWN = "export"  # the folder in the run, where none is named
 _WRITTEN = ".written"
 _BLOCK = 1 << 20
 
@@ -32,7 +31,7 @@ class Place:
     @classmethod
     def of(cls, spec: Any, run: RunFolder, workspace: Workspace) -> Place:
         """The place of an export: `export_dir`, else `export/` in its run; raises InputError export_outside."""
-        target = run.path / OWN if not spec.export_dir else Path(spec.export_dir).expanduser()
+        target = run.export if not spec.export_dir else Path(spec.export_dir).expanduser()
         target = (target if target.is_absolute() else workspace.root / target).resolve()
         if not target.is_relative_to(workspace.root.resolve()) or target == workspace.root.resolve():
             raise InputError("export_outside", path=str(target), root=str(workspace.root))

@@ -10,7 +10,7 @@ from typing import Any
 
 from studio.chats import lanes
 from studio.errors import InputError, StudioError
-from studio.exports.place import OWN, RECORD, Place
+from studio.exports.place import RECORD, Place
 from studio.records import read_json
 from studio.runs.files import RunFolder
 from studio.runs.state import State
@@ -129,7 +129,7 @@ def _line(line: RunSummary, workspace: Workspace) -> Exported:
 
 def _path(folder: RunFolder, made: Mapping[str, Any], workspace: Workspace) -> Path | None:
     """Where the export stands: as it was written down, else in its run, which may have got another name since."""
-    said, own = made.get("path"), folder.path / OWN
+    said, own = made.get("path"), folder.export
     for path in ([Path(said)] if isinstance(said, str) else []) + [own] * bool(made):
         if path.is_dir() and path.resolve().is_relative_to(workspace.root.resolve()):
             return path

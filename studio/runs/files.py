@@ -83,6 +83,11 @@ class RunFolder:
         return self.path / "results"
 
     @property
+    def export(self) -> Path:
+        """What an export has made, where no other place was named; put there whole by the engine."""
+        return self.path / "export"
+
+    @property
     def note(self) -> Path:
         """What the user wrote about the run (its title); written by the store, atomically."""
         return self.path / "note.json"

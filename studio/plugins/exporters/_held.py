@@ -47,9 +47,9 @@ def named(text: str) -> str:
 
 def room(folder: Path, needed: int) -> None:
     """Raises WorkError disk_short when a disk has less than `needed` bytes free."""
-    from studio.exports.place import sized
-
     import shutil
+
+    from studio.exports.place import sized
 
     free = shutil.disk_usage(folder).free
     if free < needed:
