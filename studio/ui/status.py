@@ -128,7 +128,7 @@ def what_happened(glimpse: Any, lang: str) -> str:
                 step=f"{glimpse.best_step:,}",
                 loss=amounts.loss(glimpse.best_eval_loss),
             )
-        return say(lang, "page.end.finished", took=took)
+        return say(lang, "page.end.finished" if works.learns(glimpse) else "page.end.other.finished", took=took)
     if state in (State.STOPPED, State.LOST):
         return _cut_short(glimpse, state.value, lang, took=took)
     if state is State.FAILED:

@@ -408,6 +408,8 @@ def test_an_evaluation_that_ended_early_says_what_is_done_and_not_a_step(workspa
     glimpse = Monitor(folder).look()
     told = status.what_happened(glimpse, lang)
     assert told == say(lang, "page.end.other.stopped", done="7", total="90", took=amounts.duration(0.0))
+    ended = status.what_happened(Monitor(workspace.saves / "first").look(), lang)
+    assert ended == say(lang, "page.end.other.finished", took=amounts.duration(0.0))
 
 
 def test_duplicating_an_evaluation_fills_its_form_and_not_that_of_a_training(page: Page, workspace: Workspace,
