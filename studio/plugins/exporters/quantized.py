@@ -70,5 +70,5 @@ def refuse(source: Any, spec: Any) -> list[Problem]:
 def commands(work: Any) -> dict[str, list[str]]:
     """How to talk to it elsewhere; bitsandbytes must be there."""
     folder = str(work.target)
-    return {"pip": ["pip install transformers accelerate bitsandbytes"], "transformers": _snippets.whole(folder),
+    return {"pip": ["pip install -U bitsandbytes transformers"], "transformers": _snippets.whole(folder),
             "vllm": [f"vllm serve {folder}"], "studio": [f"python launch.py chat {folder}"]}
