@@ -8,7 +8,9 @@
     place        aside, then renamed: nothing or a whole export
     admission    whether an export may start
     forecast     size, memory and time before
-    acceptance   rows that are replayed, measures, verdict
+    rows         which rows an acceptance test replays
+    comparison   what two replays have in common
+    acceptance   the verdict, and how it is said
     card/        the model card
     shelf        what was exported before
 """

@@ -5,7 +5,10 @@
     form, runtime         what was made, and which program opened it
     rows, from            how many rows were replayed; {origin: held_out|dataset|shipped, names, why}
     token_agreement       share of the rows' tokens that both would have said next
+    weighed_agreement     the same; a token on which they part counts as far as the source was sure of it, in nats
     answer_agreement      share of freely written answers that begin alike, token by token, 1.0 when all are the same
+    adapter_strength      how strongly the adapters act, 1.0 as in training; None without adapters or logits
+    adapter_doubt         how far from 1 the noise of fewer bits alone may bring that
     max_logit_difference  over the tokens whose logits are compared; None where the runtime gives none
     perplexity            {source, result} of the rows' answers
     template              whether the runtime itself spells every prompt as training did, text and ids
@@ -21,76 +24,30 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from studio.texts import has, say
 
-if TYPE_CHECKING:  # a child that replays need not know where rows come from
-    from studio.exports.rows import Row
+if TYPE_CHECKING:
     from studio.plugins.exporters import Bound, Limits
 
 NAME = "acceptance.json"
 PASSED, LOSSY, FAILED, UNCHECKED = "passed", "lossy", "failed", "unchecked"
-ANSWERS, FACTS, LOGITS = "answers.jsonl", "facts.json", "logits.f32"
-SHOWN, _SNIPPET = 3, 80
-TIE = 1e-3  # two tokens so close together are both the likeliest
+STRENGTH = 0.25  # how far an adapter's strength may be from that of the training
 Reason = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Replay:
-    """What one program made of the rows: `facts` {vocabulary, ends, …}, a line for every row, logits of some tokens.
-
-    `logits` is `(tokens, vocabulary)`, mapped from its file; None where the program gives none.
-    """
-
-    facts: Mapping[str, Any]
-    lines: Sequence[Mapping[str, Any]]
-    logits: Any = None
-
-    @classmethod
-    def read(cls, folder: Path) -> Replay:
-        """The replay that a child left in its folder."""
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        lines = [json.loads(line) for line in (folder / ANSWERS).read_text(encoding="utf-8").splitlines()]
-        path = folder / LOGITS
-        logits = None
-        if path.is_file() and path.stat().st_size:
-            logits = np.memmap(path, np.float32, "r").reshape(-1, int(facts["vocabulary"]))
-        return cls(facts, lines, logits)
-
-
-def measure(rows: Sequence[Row], source: Replay, result: Replay) -> dict[str, Any]:
-    """Everything that the verdict is made of, by the names of acceptance.json."""
-    pairs = list(zip(rows, source.lines, result.lines, strict=True))
-    begun = [_begun(mine, other) for _, mine, other in pairs]
-    agreed = [same for _, mine, other in pairs for same in _agreed(mine, other)] or begun
-    spelling, endings = _spelling(pairs), _endings(pairs, result)
-    difference = _difference(source.logits, result.logits)
-    broken = difference == math.inf or any(value is None for line in result.lines for value in line["nats"])
-    return {"rows": len(rows), "tokens": len(agreed), "numbers": not broken, "token_agreement": _rounded(_mean(agreed)),
-            "answer_agreement": _rounded(_mean(begun)),
-            "answers_same": sum(mine["said"] == other["said"] and mine["ended"] == other["ended"]
-                                for _, mine, other in pairs),
-            "max_logit_difference": None if broken else difference,
-            "perplexity": {"source": _perplexity(source.lines), "result": _perplexity(result.lines)},
-            "template": spelling["text"] and spelling["tokens"], "spelling": spelling,
-            "ends": len(endings["known"]) == len(endings["wanted"]) and not endings["runs_on"], "endings": endings,
-            "chat": _chat(pairs)}
+_NOTHING: Mapping[str, Any] = {
+    "token_agreement": None, "weighed_agreement": None, "answer_agreement": None, "adapter_strength": None,
+    "max_logit_difference": None, "perplexity": {"source": None, "result": None}, "template": None, "spelling": None,
+    "ends": None, "endings": None, "chat": []}
 
 
 def judge(found: Mapping[str, Any], limits: Limits) -> tuple[str, list[Reason]]:
     """(state, reasons) of what was measured."""
     reasons = _broken(found)
     if not reasons:
-        lost = _beyond(found, limits.passed)
-        too_much = _beyond(found, limits.lossy)
+        lost = _beyond(found, limits.passed, "token_agreement")
+        too_much = _beyond(found, limits.lossy, "weighed_agreement")  # where nothing is sure, a turn of two is no harm
         if not too_much:
             if limits.passed.agreement >= 1 and not lost and found["answers_same"] < found["rows"]:
                 lost = [{"code": "loss_answers", "value": found["answers_same"], "rows": found["rows"]}]
@@ -132,115 +89,7 @@ def refused(code: str, **values: Any) -> dict[str, Any]:
 
 
 def _unmeasured(state: str, code: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    return {"state": state, "token_agreement": None, "answer_agreement": None, "max_logit_difference": None,
-            "perplexity": {"source": None, "result": None}, "template": None, "spelling": None, "ends": None,
-            "endings": None, "chat": [],
-            "reasons": [{"code": code, **values}]}
-
-
-# ---- measures ----
-
-def _agreed(mine: Mapping[str, Any], other: Mapping[str, Any]) -> list[bool]:
-    """For every token that was asked for, whether both find the same the likeliest; a tie counts as the same.
-
-    Nothing where the result's program tells no logits.
-    """
-    if not other["best"]:
-        return []
-    return [best == said or (gap <= TIE and second == said)
-            for best, second, gap, said in zip(mine["best"], mine["second"], mine["gap"], other["best"], strict=True)]
-
-
-def _begun(mine: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """Which share of the longer answer is the same from its beginning on."""
-    said, heard = ([*one["said"], *([-1] if one["ended"] else [])] for one in (mine, other))
-    same = next((place for place, (a, b) in enumerate(zip(said, heard, strict=False)) if a != b),
-                min(len(said), len(heard)))
-    return same / max(len(said), len(heard), 1)
-
-
-def _difference(mine: Any, other: Any) -> float | None:
-    """The largest difference of two logits, a block of tokens at a time; infinite where one of them is no number."""
-    if mine is None or other is None or len(mine) != len(other):
-        return None
-    width, largest = min(mine.shape[1], other.shape[1]), 0.0
-    for start in range(0, len(mine), 16):
-        left, right = (one[start:start + 16, :width] for one in (mine, other))
-        never = np.isneginf(left) & np.isneginf(right)
-        apart = np.abs(np.where(never, 0.0, left) - np.where(never, 0.0, right))
-        if not np.isfinite(apart).all():
-            return math.inf
-        largest = max(largest, float(apart.max(initial=0.0)))
-    return float(f"{largest:.6g}")
-
-
-def _perplexity(lines: Sequence[Mapping[str, Any]]) -> float | None:
-    nats = [value for line in lines for value in line["nats"]]
-    if not nats or any(value is None for value in nats):
-        return None
-    mean = sum(nats) / len(nats)
-    return float(f"{math.exp(min(mean, 700.0)):.8g}")
-
-
-def _spelling(pairs: Sequence[tuple[Row, Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """How the runtime itself spells the prompts: the same text, the same ids; the first place where it does not."""
-    texts = [(row, line) for row, _, line in pairs if row.turns]
-    wrong = next(((row.prompt_text, line["text"]) for row, line in texts if line["text"] != row.prompt_text), None)
-    same = [_same_ids(row, line) for row, _, line in pairs]
-    unlike = next(((row, line) for (row, _, line), one in zip(pairs, same, strict=True) if not one), None)
-    expected = found = ""
-    if wrong is not None:
-        expected, found = _apart(wrong[0], wrong[1] or "")
-    elif unlike is not None:
-        expected, found = _apart(_ids(_own_ids(unlike[0])), _ids(unlike[1]["ids"]))
-    missing = any(line["text"] is None for _, line in texts)
-    return {"text": wrong is None, "tokens": all(same), "missing": missing, "expected": expected, "found": found}
-
-
-def _own_ids(row: Row) -> Sequence[int]:
-    """The ids that a runtime should make: of the prompt, or of the whole plain text."""
-    return row.prompt if row.turns else row.bare
-
-
-def _same_ids(row: Row, line: Mapping[str, Any]) -> bool:
-    return list(_own_ids(row)) == list(line["ids"])
-
-
-def _ids(ids: Sequence[int]) -> str:
-    return " ".join(map(str, ids))
-
-
-def _apart(expected: str, found: str) -> tuple[str, str]:
-    """The pieces of two texts where they part."""
-    place = next((k for k, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b),
-                 min(len(expected), len(found)))
-    start = max(0, place - _SNIPPET // 4)
-    return expected[start:start + _SNIPPET], found[start:start + _SNIPPET]
-
-
-def _endings(pairs: Sequence[tuple[Row, Mapping[str, Any], Mapping[str, Any]]], result: Replay) -> dict[str, Any]:
-    """Which end tokens training has taught, which of them stop the result, and how many answers came to an end."""
-    wanted = sorted({row.end for row, _, _ in pairs if row.end is not None})
-    known = [one for one in wanted if one in set(result.facts["ends"])]
-    over = sum(_runs_on(mine, other) for _, mine, other in pairs)
-    return {"wanted": wanted, "known": known, "source": sum(bool(mine["ended"]) for _, mine, _ in pairs),
-            "result": sum(bool(other["ended"]) for _, _, other in pairs), "runs_on": over}
-
-
-def _runs_on(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether the result says all that the source says and then does not end."""
-    said = list(mine["said"])
-    return bool(mine["ended"]) and list(other["said"])[:len(said)] == said and len(other["said"]) > len(said)
-
-
-def _chat(pairs: Sequence[tuple[Row, Mapping[str, Any], Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The first few conversations with the answers of both."""
-    found = []
-    for row, mine, other in pairs[:SHOWN]:
-        prompt = str(row.turns[-1].get("content") or "") if row.turns else row.text[:_SNIPPET]
-        found.append({"prompt": prompt, "reference": row.reference, "source": mine["answer"],
-                      "result": other["answer"]})
-    return found
+    return {"state": state, **_NOTHING, "reasons": [{"code": code, **values}]}
 
 
 # ---- verdict ----
@@ -256,15 +105,18 @@ def _broken(found: Mapping[str, Any]) -> list[Reason]:
     if not found["ends"]:
         lost = [one for one in endings["wanted"] if one not in endings["known"]] or endings["wanted"]
         reasons.append({"code": "end_lost", "value": lost, "rows": endings["runs_on"]})
+    strength = found["adapter_strength"]
+    if strength is not None and abs(strength - 1) > max(STRENGTH, found["adapter_doubt"]):
+        reasons.append({"code": "adapter_strength", "value": strength})
     if not found["numbers"]:
         reasons.append({"code": "no_numbers"})
     return reasons
 
 
-def _beyond(found: Mapping[str, Any], bound: Bound) -> list[Reason]:
+def _beyond(found: Mapping[str, Any], bound: Bound, agreement: str) -> list[Reason]:
     """Which figures are further away than a bound allows."""
     reasons: list[Reason] = []
-    if found["token_agreement"] < bound.agreement:
+    if found[agreement] < bound.agreement:
         reasons.append({"code": "tokens", "value": found["token_agreement"], "limit": bound.agreement})
     difference = found["max_logit_difference"]
     if bound.logit is not None and difference is not None and difference > bound.logit:
@@ -276,15 +128,6 @@ def _beyond(found: Mapping[str, Any], bound: Bound) -> list[Reason]:
 
 
 # ---- words ----
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 1.0
-
-
-def _rounded(value: float) -> float:
-    """Four digits, never up to a whole."""
-    return math.floor(value * 10_000) / 10_000
-
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.4g} %"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -22,7 +23,8 @@ from studio.engine.recorder import Recorder
 from studio.engine.stopping import Stop
 from studio.errors import StopAsked
 from studio.exports import acceptance, rows, source
-from studio.exports.acceptance import FAILED, PASSED, UNCHECKED, Replay
+from studio.exports.acceptance import FAILED, PASSED, UNCHECKED
+from studio.exports.comparison import SHOWN, Replay, measure
 from studio.exports.work import Work
 from studio.plugins import exporters
 from studio.records import write_json
@@ -46,7 +48,7 @@ class Bench:
         """The state and the codes of an artefact's folder, opened by transformers in this process."""
         into = self.room / f"{folder.name}.replay"
         replay.replay(Task("transformers", folder, self.room / "rows.json", into))
-        found = acceptance.measure(self.rows, self.source, Replay.read(into))
+        found = measure(self.rows, self.source, Replay.read(into))
         state, reasons = acceptance.judge(found, exporters.innermost(self.work.spec).limits(self.work.spec))
         return state, [one["code"] for one in reasons]
 
@@ -133,15 +135,13 @@ def test_an_honest_artefact_passes_in_children_of_its_own(bench: Bench, job: Any
     assert (found["template"], found["ends"], found["rows"]) == (True, True, 6)
     assert found["endings"]["result"] == found["endings"]["source"] > 0
     assert found["from"]["names"] == ["arithmetic_heldout"]
-    assert len(found["chat"]) == acceptance.SHOWN
+    assert len(found["chat"]) == SHOWN
     assert json.loads((bench.work.into / acceptance.NAME).read_text(encoding="utf-8")) == found
     assert not (bench.work.run.path / "acceptance").exists()
 
 
 def test_the_source_was_asked_with_its_adapter_on(bench: Bench) -> None:
-    state, codes = bench.verdict(bench.made("base", adapter_name_or_path=[]))
-    assert state == FAILED
-    assert "far_logits" in codes
+    assert bench.verdict(bench.made("base", adapter_name_or_path=[])) == (FAILED, ["adapter_strength"])
 
 
 # ---- five sabotages ----
@@ -171,19 +171,90 @@ def test_a_transposed_tensor_fails(bench: Bench) -> None:
 
 
 def test_an_adapter_that_was_worked_in_twice_fails(bench: Bench) -> None:
-    state, codes = bench.verdict(bench.made("twice", adapter_weights=[2.0]))
+    assert bench.verdict(bench.made("twice", adapter_weights=[2.0])) == (FAILED, ["adapter_strength"])
+
+
+def test_another_tokenizer_fails(bench: Bench) -> None:
+    assert bench.verdict(bench.broken("tokenizer", _swap_two_digits)) == (FAILED, ["tokens_differ"])
+
+
+# ---- the same five in a GGUF file, opened by llama.cpp ----
+
+needs_llama = pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None,
+                                 reason="llama-cpp-python is not installed")
+
+
+@pytest.fixture
+def in_llama(bench: Bench, job: Any) -> Callable[..., tuple[str, list[str]]]:
+    """The verdict on a GGUF file that is made of a folder, opened by llama.cpp in a child."""
+
+    def verdict(folder: Path | str, breaks: Callable[[Path], None] = lambda file: None, **more: Any) \
+            -> tuple[str, list[str]]:
+        name = f"{Path(folder).name}{len(list(bench.room.iterdir()))}.gguf"
+        whole = {} if folder == "starter" else {"adapter_name_or_path": []}
+        into = bench.made(name, model_name_or_path=str(folder), export_to="gguf", gguf_type="f16", **whole, **more)
+        file = exporters.exporter("gguf").opened(into)
+        breaks(file)
+        room = bench.room / f"{name}.room"
+        room.mkdir()
+        shutil.copy(bench.room / "rows.json", room)
+        assert engine._replayed(job, room, "result", {"runtime": "llama_cpp", "opens": str(file)}, (0, 6)) == {}
+        found = measure(bench.rows, bench.source, Replay.read(room / "result"))
+        state, reasons = acceptance.judge(found, exporters.exporter("gguf").limits(export.check(
+            {"model_name_or_path": "starter", "export_to": "gguf", "gguf_type": "f16"})))
+        return state, [one["code"] for one in reasons]
+
+    return verdict
+
+
+@needs_llama
+def test_an_honest_file_passes_in_llama_cpp(in_llama: Callable[..., tuple[str, list[str]]]) -> None:
+    assert in_llama("starter") == (PASSED, [])
+
+
+@needs_llama
+def test_a_wrong_template_fails_in_llama_cpp(bench: Bench, in_llama: Callable[..., tuple[str, list[str]]]) -> None:
+    folder = bench.broken("template.g", lambda one: _write(
+        one / "chat_template.jinja", "{% for m in messages %}[{{ m.role }}] {{ m.content }}<|im_end|>\n{% endfor %}"))
+    assert in_llama(folder) == (FAILED, ["template_differs"])
+
+
+@needs_llama
+def test_a_lost_end_token_fails_in_llama_cpp(bench: Bench, in_llama: Callable[..., tuple[str, list[str]]]) -> None:
+    def breaks(file: Path) -> None:
+        said = file.read_bytes()
+        for key in (b"tokenizer.ggml.eos_token_id", b"tokenizer.ggml.eot_token_id"):
+            if key in said:
+                place = said.index(key) + len(key) + 4
+                said = said[:place] + (7).to_bytes(4, "little") + said[place + 4:]
+        # llama.cpp knows the usual end tokens by their names, too
+        file.write_bytes(said.replace(b"<|im_end|>", b"<|im_fin|>", 1))
+
+    state, codes = in_llama(bench.work.into, breaks)
+    assert state == FAILED
+    assert "end_lost" in codes
+
+
+@needs_llama
+def test_a_transposed_tensor_fails_in_llama_cpp(bench: Bench, in_llama: Callable[..., tuple[str, list[str]]]) -> None:
+    folder = bench.broken("transposed.g", lambda one: _change(
+        one, "model.layers.2.self_attn.o_proj.weight", lambda tensor: tensor.T.contiguous()))
+    state, codes = in_llama(folder)
     assert state == FAILED
     assert "far_logits" in codes
 
 
-def test_another_tokenizer_fails(bench: Bench) -> None:
-    def breaks(folder: Path) -> None:
-        said = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-        known = said["model"]["vocab"]
-        known["1"], known["2"] = known["2"], known["1"]
-        _write(folder / "tokenizer.json", json.dumps(said, ensure_ascii=False))
+@needs_llama
+def test_an_adapter_that_was_worked_in_twice_fails_in_llama_cpp(
+        in_llama: Callable[..., tuple[str, list[str]]]) -> None:
+    assert in_llama("starter", adapter_weights=[2.0]) == (FAILED, ["adapter_strength"])
 
-    assert bench.verdict(bench.broken("tokenizer", breaks)) == (FAILED, ["tokens_differ"])
+
+@needs_llama
+def test_another_tokenizer_fails_in_llama_cpp(bench: Bench, in_llama: Callable[..., tuple[str, list[str]]]) -> None:
+    folder = bench.broken("tokenizer.g", _swap_two_digits)
+    state, codes = in_llama(folder)
+    assert (state, codes[0]) == (FAILED, "tokens_differ")
 
 
 # ---- other ways to go wrong ----
@@ -250,6 +321,13 @@ def _write(path: Path, text: str) -> None:
 
 def _edit(path: Path, **more: Any) -> None:
     _write(path, json.dumps({**json.loads(path.read_text(encoding="utf-8")), **more}))
+
+
+def _swap_two_digits(folder: Path) -> None:
+    said = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    known = said["model"]["vocab"]
+    known["1"], known["2"] = known["2"], known["1"]
+    _write(folder / "tokenizer.json", json.dumps(said, ensure_ascii=False))
 
 
 def _change(folder: Path, name: str, changed: Callable[[Any], Any]) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from studio.exports import acceptance
-from studio.exports.acceptance import FAILED, LOSSY, PASSED, Replay
+from studio.exports.acceptance import FAILED, LOSSY, PASSED
+from studio.exports.comparison import Replay, measure
 from studio.exports.rows import Row
 from studio.plugins.exporters import EXACT, Bound, Limits
 from studio.texts import sentences
@@ -29,13 +30,20 @@ def line(**more: Any) -> dict[str, Any]:
             "best": [8, 9, END], "second": [1, 1, 1], "gap": [3.0, 3.0, 3.0], "nats": [0.1, 0.2, 0.3], **more}
 
 
+def sure() -> np.ndarray:
+    """Logits that say 8, 9 and the end, each by a distance of 3."""
+    numbers = np.zeros((3, 10), np.float32)
+    numbers[[0, 1, 2], [8, 9, END]] = 3.0
+    return numbers
+
+
 def replay(logits: Any = None, ends: tuple[int, ...] = (END,), **more: Any) -> Replay:
-    numbers = np.zeros((3, 10), np.float32) if logits is None else logits
+    numbers = sure() if logits is None else logits
     return Replay({"vocabulary": 10, "ends": list(ends)}, [line(**more)], numbers)
 
 
 def verdict(result: Replay, limits: Limits = EXACT, source: Replay | None = None) -> tuple[str, list[str]]:
-    state, reasons = acceptance.judge(acceptance.measure([row()], source or replay(), result), limits)
+    state, reasons = acceptance.judge(measure([row()], source or replay(), result), limits)
     return state, [one["code"] for one in reasons]
 
 
@@ -44,7 +52,7 @@ def test_the_same_model_passes() -> None:
 
 
 def test_a_text_that_is_spelled_otherwise_fails_and_says_where() -> None:
-    found = acceptance.measure([row()], replay(), replay(text="<user>1 + 1 = ?<a>", ids=[4, 6, 7]))
+    found = measure([row()], replay(), replay(text="<user>1 + 1 = ?<a>", ids=[4, 6, 7]))
     assert found["template"] is False
     assert found["spelling"]["expected"].startswith("<u>")
     assert found["spelling"]["found"].startswith("<user>")
@@ -70,16 +78,15 @@ def test_an_answer_that_goes_on_behind_its_end_fails() -> None:
 
 
 def test_numbers_that_are_none_fail() -> None:
-    broken = np.zeros((3, 10), np.float32)
+    broken = sure()
     broken[1, 4] = np.nan
     assert verdict(replay(broken), ROUGH) == (FAILED, ["no_numbers"])
     assert verdict(replay(nats=[0.1, None, 0.3]), ROUGH) == (FAILED, ["no_numbers"])
 
 
 def test_a_difference_within_the_form_s_limits_is_a_loss_and_beyond_them_a_failure() -> None:
-    off = np.full((3, 10), 0.01, np.float32)
-    assert verdict(replay(off)) == (LOSSY, ["loss_logits"])
-    assert verdict(replay(off * 100)) == (FAILED, ["far_logits"])
+    assert verdict(replay(sure() + 0.01)) == (LOSSY, ["loss_logits"])
+    assert verdict(replay(sure() + 1)) == (FAILED, ["far_logits"])
     assert verdict(replay(best=[8, 1, END]), ROUGH) == (LOSSY, ["loss_tokens"])
     assert verdict(replay(best=[1, 1, END]), ROUGH) == (FAILED, ["far_tokens"])
     assert verdict(replay(nats=[0.3, 0.4, 0.5]), ROUGH) == (LOSSY, ["loss_perplexity"])
@@ -87,7 +94,26 @@ def test_a_difference_within_the_form_s_limits_is_a_loss_and_beyond_them_a_failu
 
 
 def test_a_tie_of_the_source_is_no_disagreement() -> None:
-    assert verdict(replay(best=[8, 1, END]), source=replay(gap=[3.0, 1e-5, 3.0])) == (PASSED, [])
+    near = sure()
+    near[1, 1] = 3.0 - 1e-5
+    assert verdict(replay(near, best=[8, 1, END]), source=replay(near)) == (PASSED, [])
+
+
+def test_a_token_that_the_source_was_not_sure_of_is_a_loss_but_no_failure() -> None:
+    unsure = sure()
+    unsure[:2, 1] = 2.9
+    source = replay(unsure)
+    assert verdict(replay(unsure, best=[1, 1, END]), ROUGH, source) == (LOSSY, ["loss_tokens"])
+    assert verdict(replay(unsure, best=[4, 4, END]), ROUGH, source) == (FAILED, ["far_tokens"])
+
+
+@pytest.mark.parametrize(("strength", "codes"), [(1.0, []), (2.0, ["adapter_strength"]), (0.0, ["adapter_strength"])])
+def test_an_adapter_is_to_act_as_strongly_as_in_training(strength: float, codes: list[str]) -> None:
+    dice = np.random.default_rng(0)
+    base, change, noise = (dice.normal(size=(3, 10)).astype(np.float32) * size for size in (1, 0.05, 0.01))
+    source = replay(sure() + base + change)
+    source = Replay(source.facts, source.lines, source.logits, sure() + base)
+    assert verdict(replay(sure() + base + strength * change + noise), ROUGH, source)[1] == codes
 
 
 def test_a_program_that_tells_no_logits_is_judged_by_its_answers() -> None:
@@ -99,7 +125,7 @@ def test_a_program_that_tells_no_logits_is_judged_by_its_answers() -> None:
 
 
 def test_a_verdict_is_said_in_both_languages_with_every_reason() -> None:
-    found = acceptance.measure([row()], replay(), replay(ends=(), text="x", ids=[1]))
+    found = measure([row()], replay(), replay(ends=(), text="x", ids=[1]))
     state, reasons = acceptance.judge(found, EXACT)
     told = {"state": state, "runtime": "llama_cpp", **found, "notes": [{"code": "shipped_rows_plain"}],
             "reasons": [{**one, "runtime": "llama_cpp"} for one in reasons]}

@@ -22,7 +22,8 @@ from studio.engine.export.replay import FAILED, MISSING
 from studio.engine.job import Job
 from studio.errors import StopAsked, StudioError
 from studio.exports import acceptance
-from studio.exports.acceptance import ANSWERS, NAME, Replay
+from studio.exports.acceptance import NAME
+from studio.exports.comparison import ANSWERS, Replay, measure
 from studio.exports.rows import HELD_OUT, Row, Rows, choose
 from studio.exports.work import Work
 from studio.plugins import exporters
@@ -84,7 +85,7 @@ def _tested(job: Job, work: Work, form: Any, room: Path) -> dict[str, Any]:
 
 
 def _judged(rows: Sequence[Row], replays: Sequence[Replay], form: Any, work: Work) -> dict[str, Any]:
-    found = acceptance.measure(rows, *replays)
+    found = measure(rows, *replays)
     state, reasons = acceptance.judge(found, form.limits(work.spec))
     return {"state": state, **found, "reasons": [{**one, "runtime": form.RUNTIME} for one in reasons]}
 

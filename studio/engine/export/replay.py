@@ -22,7 +22,7 @@ from studio.engine.diagnosis import diagnose
 from studio.engine.export import runtimes
 from studio.engine.export.runtimes import Runtime, Task
 from studio.errors import StudioError
-from studio.exports.acceptance import ANSWERS, FACTS, LOGITS
+from studio.exports.comparison import ANSWERS, FACTS, LOGITS
 from studio.records import write_json
 
 FAILED = "failed.json"

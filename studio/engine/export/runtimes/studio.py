@@ -5,6 +5,7 @@ The source of every export is replayed by it, and a prefix, which no other progr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from studio.engine.numerics import Numbers
 from studio.engine.server.alone import Alone, Piece
 from studio.engine.server.passes import Pass
 from studio.errors import InputError
+from studio.exports.comparison import BASE_LOGITS
 
 _BLOCK = 128  # tokens whose logits are computed at a time
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -92,6 +94,8 @@ def open(task: Task) -> Studio:
     numbers = Numbers(device, _DTYPES[task.dtype], _DTYPES[task.dtype])
     network = loading.load_model(loading.Wanted(base, str(base)), numbers).eval()
     runner = Alone(network, Pass())
+    if task.parts:
+        _bare(runner, task)
     for place, part in enumerate(parts):
         _add(network, runner, part, is_last=place + 1 == len(parts))
     vocabulary = network.get_input_embeddings().weight.shape[0]
@@ -99,6 +103,15 @@ def open(task: Task) -> Studio:
         return Studio(runner, vocabulary, task.ends, TokenizerFiles.of(base).tokenizer())
     chat = ChatTokenizer.load(task.opens)
     return Studio(runner, vocabulary, chat.eos_ids, chat.tokenizer, chat)
+
+
+def _bare(runner: Alone, task: Task) -> None:
+    """Keep what the base says without its parts, by which their strength in a result is measured."""
+    plain = Studio(runner, 0, (), None)
+    with (task.into / BASE_LOGITS).open("wb") as file:
+        for row in json.loads(task.rows.read_text(encoding="utf-8")):
+            asked = [row["asked"][place] for place in row["kept"]]
+            np.ascontiguousarray(plain.logits(row["ids"], asked), np.float32).tofile(file)
 
 
 def _own(task: Task) -> tuple[Mapping[str, Any], ...]:
