@@ -25,7 +25,7 @@ GRAMMARS = "studio/plugins/templates/"
 # What other programs and fonts are called or say, as they say it; never spoken by the studio.
 FOREIGN = {
     "No space left on device", "Disk quota exceeded", "File too large", "can't allocate memory",
-    "Installing collected packages", "No matching distribution", "Noto Sans CJK SC",
+    "Installing collected packages", "No matching distribution", "Noto Sans CJK SC", "docker compose up",
     # a remark in a file that other programs read
     "keys and values (layers, 2, heads, length, dim); text positions begin at 0",
 }
