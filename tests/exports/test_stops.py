@@ -22,9 +22,9 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
 
 
-def begun(folder: RunFolder, workspace: Workspace, pause: float) -> subprocess.Popen[bytes]:
+def begun(folder: RunFolder, workspace: Workspace, pause: float, most_bytes: int = 0) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "STUDIO_ROOT": str(workspace.root), "PYTHONPATH": str(PROJECT),
-                   "OMP_NUM_THREADS": "1", "AN_EXPORT_PAUSE": str(pause)}
+                   "OMP_NUM_THREADS": "1", "AN_EXPORT_PAUSE": str(pause), "AN_EXPORT_MOST_BYTES": str(most_bytes)}
     with open(folder.console, "ab") as console:
         return subprocess.Popen([sys.executable, str(CHILD), str(folder.path)], env=environment, stdout=console,
                                 stderr=console, stdin=subprocess.DEVNULL)
@@ -49,3 +49,12 @@ def test_a_stop_leaves_nothing_under_the_name_and_can_be_resumed(form: str, when
     assert begun(folder, workspace, 0.0).wait(60) == 0, folder.console.read_text()
     assert phase(folder) == "finished" and is_whole(folder, target)
     assert not list(folder.path.glob(".*.part"))
+
+
+def test_a_disk_that_fills_up_in_mid_write_leaves_nothing_behind(workspace: Workspace) -> None:
+    folder = made(workspace, "full", export_size=5)
+    assert begun(folder, workspace, 0.0, most_bytes=500_000).wait(60) == 1, folder.console.read_text()
+    assert (read_json(folder.failure) or {}).get("code") == "disk_full"
+    assert not folder.export.exists() and not list(folder.path.glob(".*.part"))
+    folder.failure.unlink()
+    assert begun(folder, workspace, 0.0).wait(60) == 0 and is_whole(folder, folder.export)
