@@ -18,7 +18,7 @@ Turn = tuple[str, str]
 Render = Callable[[Sequence[Turn]], str]
 PLAIN = "{{ .Prompt }}"
 _MARK = "\ue000{}\ue001"
-_TEXTS = ("12+3=?", "a {b} {{c}} %}", "Why?\n\nSo:\n1. x", "\u4f60\u597d\uff0c\u4e16\u754c\uff01", 'said "so" \\ it',
+_TEXTS = ("12+3=?", "a {b} {{c}} %}", "Why?\n\nSo:\n1. x", "\uc548\ub155, \uc138\uacc4!", 'said "so" \\ it',
           "ok")
 
 
