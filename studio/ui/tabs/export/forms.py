@@ -45,7 +45,12 @@ def ordered() -> list[str]:
 
 def spec_of(visit: Visit, form: str) -> Any:
     """The spec of what has been chosen, as it would be for a form; what is wrong in it is left as declared."""
-    draft = origin.draft(visit, form)
+    if (spec := visit.found.get(f"spec {form}")) is None:
+        spec = visit.found[f"spec {form}"] = _checked(origin.draft(visit, form), form)
+    return spec
+
+
+def _checked(draft: Mapping[str, Any], form: str) -> Any:
     try:
         return export.check(draft)
     except SpecError as error:

@@ -64,7 +64,7 @@ class Installing:
 
 def draw(visit: Visit, name: str, word: str = "missing") -> Html | None:
     """A part that the chosen form lacks (or only its check does) and how to get it; nothing for no name."""
-    part = next((one for one in optional.listed() if one.name == name), None)
+    part = next((one for one in optional.listed() if one.name == name), None) if name else None
     if part is None:
         return None
     going = _running.get(name)

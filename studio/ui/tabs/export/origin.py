@@ -50,6 +50,12 @@ def typed(visit: Visit) -> dict[str, Any]:
 
 def address(visit: Visit) -> str:
     """The source as a spec names it: `<run>/step-<n>` where a step was chosen."""
+    if "address" not in visit.found:
+        visit.found["address"] = _address(visit)
+    return str(visit.found["address"])
+
+
+def _address(visit: Visit) -> str:
     name, there = model(visit), steps(visit)
     step = str(visit.place.of("setup").get("step") or "")
     if not any(f"step-{one.step}" == step for one in there):
