@@ -80,13 +80,15 @@ def _draw(model: Any, shape: list[tuple[int, int, int]] | None, file: Path) -> N
     ids = torch.randint(1, int(model.config.get_text_config().vocab_size), (BATCH, LENGTH))
     given: list[Any] = [ids, torch.ones(BATCH, past + LENGTH, dtype=torch.long),
                         torch.arange(past, past + LENGTH)[None].repeat(BATCH, 1)]
-    dynamic = torch.export.Dim.DYNAMIC
-    free: list[Any] = [{0: dynamic, 1: dynamic} for _ in given]
+    # One word a size: the exporter reasons about each anew, and minutes long about many.
+    batch, length, before = (torch.export.Dim(name) for name in ("batch", "length", "before"))
+    free: list[Any] = [{0: batch, 1: length}, {0: batch, 1: torch.export.Dim.DYNAMIC if shape else length},
+                       {0: batch, 1: length}]
     inputs, outputs = ["input_ids", "attention_mask", "position_ids"], ["logits"]
     if shape:
         given.append([(torch.randn(BATCH, heads, PAST, wide), torch.randn(BATCH, heads, PAST, other))
                       for heads, wide, other in shape])
-        free.append([({0: dynamic, 2: dynamic}, {0: dynamic, 2: dynamic}) for _ in shape])
+        free.append([({0: batch, 2: before}, {0: batch, 2: before}) for _ in shape])
         both = [f"{number}.{one}" for number in range(len(shape)) for one in ("key", "value")]
         inputs += [f"past_key_values.{one}" for one in both]
         outputs += [f"present.{one}" for one in both]
