@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -283,6 +285,22 @@ def test_a_stop_leaves_in_the_middle_of_a_tensor(bases: dict[str, Path], tmp_pat
     with pytest.raises(StopAsked):
         weights.write(weights.stream(found), tmp_path / "out", 5.0, work(tmp_path / "out", found, stay))
     assert not (tmp_path / "out" / "config.json").exists()
+
+
+@pytest.mark.parametrize("name", ["write", "copy_file_range"])
+def test_a_full_disk_is_said_with_the_target(name: str, bases: dict[str, Path], tmp_path: Path) -> None:
+    found = source(bases["fp32"], *([adapter(bases["fp32"], tmp_path / "adapter")] if name == "write" else []))
+    made = work(tmp_path / "out", found)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(WorkError) as caught:
+            weights.write(weights.stream(found), made.into, 5.0, made)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert caught.value.code == "disk_full" and caught.value.values["path"] == str(made.target)
 
 
 # ---- what is refused ----

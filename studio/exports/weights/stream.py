@@ -238,7 +238,8 @@ class Stream:
     def _finish_config(self) -> None:
         """config.json as the result needs it."""
         name = numbers.NAMES[self.dtype]
-        self.config.pop("quantization_config", None)
+        if self._packed:
+            self.config.pop("quantization_config", None)
         self.config.pop("_name_or_path", None)
         self.config["dtype"] = self.config["torch_dtype"] = name
         inner = self.config.get("text_config")
@@ -263,7 +264,9 @@ def stream(source: Source, dtype: str = "auto") -> Stream:
 
 
 def _fits(change: Any, entry: _Entry, part: Any, name: str) -> None:
-    """Refuse a low-rank addition of other sizes: an adapter of another model."""
+    """Refuse a low-rank addition of other sizes, an adapter of another model, and one on numbers of another kind."""
+    if entry.origin.dtype not in numbers.FLOATS:
+        raise InputError("adapter_merge_quantized")
     low = getattr(change, "low", change)
     a, b = getattr(low, "a", None), getattr(low, "b", None)
     if a is None or b is None:

@@ -7,12 +7,13 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from studio.errors import InputError
+from studio.errors import InputError, WorkError
 from studio.exports.weights import numbers
 from studio.exports.weights.files import INDEX, SINGLE, Tensor
 from studio.exports.weights.stream import Planned, Stream
@@ -27,15 +28,15 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def write(made: Stream, into: Path, size_gb: float, work: Work) -> list[Path]:
     """Write config.json and the weights into an empty folder; the files written.
 
-    Raises StopAsked, WorkError export_not_finite, export_overflow, OSError when the disk is full.
+    Raises StopAsked, WorkError export_not_finite, export_overflow, disk_full.
     """
     shards = _shards(made.planned, int(size_gb * 1e9))
     names = [SINGLE] if len(shards) == 1 else [
         WEIGHTS.format(number=number, count=len(shards)) for number in range(1, len(shards) + 1)]
     done, total = 0, made.bytes
     for file, shard in zip(names, shards, strict=True):
-        with open(into / file, "wb", buffering=0) as out:
-            out.write(_header({name: made.planned[name] for name in shard}))
+        with _room_for(work.target), open(into / file, "wb", buffering=0) as out:
+            put(out, np.frombuffer(_header({name: made.planned[name] for name in shard}), np.uint8))
             for name in shard:
                 work.tell(done, total, name)
                 taken = made.copied(name)
@@ -52,11 +53,22 @@ def write(made: Stream, into: Path, size_gb: float, work: Work) -> list[Path]:
     return [into / name for name in names]
 
 
+@contextmanager
+def _room_for(target: Path) -> Iterator[None]:
+    """Say what could not be written when the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise WorkError("disk_full", path=str(target)) from error
+        raise
+
+
 def write_file(path: Path, planned: Mapping[str, Planned],
                stored: Callable[[str], Iterable[np.ndarray]]) -> Iterator[str]:
     """Write one safetensors file; each tensor's name when it is written."""
     with open(path, "wb", buffering=0) as out:
-        out.write(_header(planned))
+        put(out, np.frombuffer(_header(planned), np.uint8))
         for name in planned:
             for block in stored(name):
                 put(out, block)
