@@ -198,9 +198,13 @@ def _endings(pairs: Sequence[Pair], result: Replay) -> dict[str, Any]:
 
 
 def _runs_on(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether the result says all that the source says and then does not end."""
+    """Whether the result says all that the source says and then talks on until it is cut.
+
+    One that goes on a little and then ends has only found another word likelier, as fewer bits may.
+    """
     said = list(mine["said"])
-    return bool(mine["ended"]) and list(other["said"])[:len(said)] == said and len(other["said"]) > len(said)
+    goes_on = list(other["said"])[:len(said)] == said and len(other["said"]) > len(said)
+    return bool(mine["ended"]) and goes_on and not other["ended"]
 
 
 def _chat(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
