@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import signal
 import tracemalloc
 from pathlib import Path
@@ -60,6 +61,36 @@ def test_layers_that_are_stored_across_are_merged_too(kind: str, bases: dict[str
     folder = adapter(bases["gpt2"], tmp_path / "adapter", **KINDS[kind])
     merged(tmp_path / "out", source(bases["gpt2"], folder))
     assert max(differences(load(tmp_path / "out"), theirs(bases["gpt2"], [folder])).values(), default=0.0) <= 5e-8
+
+
+@pytest.mark.parametrize(("family", "head"), [("bloom", ""), ("gpt_neox", "embed_out"), ("gemma", "lm_head"),
+                                              ("gpt_neo", ""), ("glm", "lm_head"), ("opt", "")])
+def test_every_family_is_merged(family: str, head: str, tmp_path: Path) -> None:
+    more = {"bloom": {"n_layer": 2, "n_head": 4}, "gemma": {"head_dim": 8},
+            "gpt_neo": {"num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]]},
+            "gpt_neox": {"tie_word_embeddings": False}, "opt": {"ffn_dim": 64, "word_embed_proj_dim": 32},
+            "glm": {"head_dim": 8, "num_key_value_heads": 2, "tie_word_embeddings": False}}[family]
+    base = Path(make_model(tmp_path / "base", family, **more))
+    folder = adapter(base, tmp_path / "adapter", modules_to_save=[head] if head else None)
+    made = merged(tmp_path / "out", source(base, folder))
+    reference = theirs(base, [folder])
+    assert not differences(load(tmp_path / "out"), reference)
+    assert made.config.get("tie_word_embeddings") == reference.config.tie_word_embeddings
+
+
+def test_names_of_older_checkpoints_are_found(bases: dict[str, Path], tmp_path: Path) -> None:
+    """GPT-2's own files lack the outer name `transformer.`, which PEFT writes."""
+    base = tmp_path / "base"
+    shutil.copytree(bases["gpt2"], base)
+    found = files.of_model(base)
+    plan = {name.removeprefix("transformer."): weights.Planned(one.shape, one.dtype) for name, one in found.items()}
+    for _ in writing.write_file(base / "aside", plan, lambda name: [found[f"transformer.{name}"].whole()]):
+        pass
+    (base / "aside").rename(base / "model.safetensors")
+    folder = adapter(bases["gpt2"], tmp_path / "adapter")
+    merged(tmp_path / "out", source(base, folder))
+    assert "h.0.attn.c_attn.weight" in files.of_model(tmp_path / "out")
+    assert not differences(load(tmp_path / "out"), theirs(bases["gpt2"], [folder]))
 
 
 def test_half_numbers_round_as_torch_rounds(bases: dict[str, Path], tmp_path: Path) -> None:
