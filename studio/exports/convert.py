@@ -76,7 +76,7 @@ def convert(folder: Path, into: Path | None = None, alpha: int | None = None) ->
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     left = tuple(sorted(path.name for path in home.iterdir() if path.is_file() and path.name not in kept
-                        and path not in found)) if folder.is_dir() else ()
+                        and path not in found and path.name != INDEX)) if folder.is_dir() else ()
     return Converted(into, tuple(told), tuple(kept), left, tuple(notes))
 
 

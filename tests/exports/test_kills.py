@@ -19,7 +19,7 @@ from studio.runs.files import RunFolder
 from studio.runs.store import RunStore
 from studio.workspace import PROJECT, Workspace
 
-KILLS = int(os.environ.get("STUDIO_KILLS", "8"))
+KILLS = int(os.environ.get("STUDIO_KILLS", "6"))
 CHILD = Path(__file__).with_name("an_export.py")
 
 

@@ -1,9 +1,10 @@
-"""The way home with the real engine: a run exported, killed, resumed, known again, and talked to."""
+"""The way home with the real engine: a run exported, told, listed and known again."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,6 @@ from studio.data.mark import mark
 from studio.exports import shelf
 from studio.runs.files import RunFolder
 from studio.workspace import Workspace
-from tests.cli.client import wait
 from tests.exports.test_kills import is_whole
 from tests.trip.trip import Trip
 
@@ -35,21 +35,25 @@ def test_a_run_is_exported_and_known_again(trip: Trip, taken: str) -> None:
     done = trip("export", taken, "--to", "merged", "--name", "home", "export_dtype=fp32", *QUICK, "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
+    assert found["path"] == str(trip.folder("home") / "export") and is_whole(RunFolder(trip.folder("home")),
+                                                                             Path(found["path"]))
+    assert set(found["acceptance"]) == {"state", "token_agreement", "max_logit_difference"}
     assert found["acceptance"]["state"] == "passed" and found["acceptance"]["token_agreement"] == 1.0
-    assert is_whole(RunFolder(trip.folder("home")), Path(found["path"]))
+    assert all(set(one) == {"name", "bytes", "sha256"} for one in found["files"])
+    names = {one["name"] for one in found["files"]}
+    assert names >= {"model.safetensors", "config.json", "tokenizer.json", "acceptance.json", "README.md"}
+    assert is_listed(trip, found)
     one = shelf.find("home", workspace)
     assert (one.run, one.step, one.form, one.verdict) == (taken, step, "merged", "passed") and one.is_there
     assert lanes.lane("home", workspace).base == Path(found["path"])
 
 
-def test_an_export_whose_processes_are_killed_goes_on_where_it_was(trip: Trip, taken: str) -> None:
-    done = trip("export", taken, "--to", "adapter", "--name", "hurt", "--detach", *QUICK)
-    assert done.returncode == 0, done.stderr
-    wait(lambda: trip.phase("hurt") == "accepting", 60)
-    trip.kill("hurt", "supervisor", "engine")
-    wait(lambda: trip.state("hurt") == "lost", 60)
-    folder = RunFolder(trip.folder("hurt"))
-    assert not folder.export.exists()
-    found = trip.resumed("hurt")
-    assert found["acceptance"]["state"] == "passed"
-    assert is_whole(folder, Path(found["path"])) and not list(folder.path.glob(".*.part"))
+def is_listed(trip: Trip, found: dict[str, Any]) -> bool:
+    """Whether list and show tell of the export, and its place is taken now."""
+    line = next(line for line in trip.listed() if line["name"] == "home")
+    assert (line["stage"], line["form"], line["state"]) == ("export", "merged", "finished")
+    shown = trip("runs", "show", "home").stdout
+    assert "model.safetensors" in shown and "Passed" in shown
+    assert json.loads(trip("runs", "show", "home", "--json").stdout)["export"]["files"] == found["files"]
+    again = trip("export", "starter", "export_dir=saves/home/export", *QUICK)
+    return again.returncode == 2 and "exists already" in again.stderr
