@@ -175,7 +175,7 @@ def _dataset(one: Dataset, with_rows: bool, lang: str) -> Sequence[str]:
 
 
 def _settings(facts: Facts, lang: str) -> Iterator[str]:
-    """What differs from the defaults in sight, everything below a fold."""
+    """What differs from the defaults with its words, then everything as a recipe."""
     if facts.learning is None:
         return
     changed = facts.learning.changed
@@ -186,10 +186,10 @@ def _settings(facts: Facts, lang: str) -> Iterator[str]:
     if shown:
         yield ""
         yield from _values(shown, lang)
-    yield from ("", f"<details><summary>{said(lang, 'settings.all')}</summary>", "")
-    yield from _values({name: value for name, value in known.items() if name not in _PLACES and name not in shown
-                        and value not in (None, "", [], {})}, lang)
-    yield from ("", "</details>")
+    recipe = {name: _local(value) for name, value in known.items()
+              if name not in _PLACES and value not in (None, "", [], {})}
+    yield from ("", said(lang, "settings.all"), "")
+    yield from fenced(document.dumps(recipe).rstrip("\n"), "yaml")
 
 
 def _values(values: Mapping[str, Any], lang: str) -> Iterator[str]:
@@ -199,10 +199,18 @@ def _values(values: Mapping[str, Any], lang: str) -> Iterator[str]:
 
 
 def _bare(value: Any) -> str:
-    """A value in one line, without the folders of this machine."""
+    """A value in one line."""
+    value = _local(value)
     if isinstance(value, list):
-        return ", ".join(_bare(one) for one in value)
-    return shown(value) if isinstance(value, str) else document.line(value)
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else document.line(value)
+
+
+def _local(value: Any) -> Any:
+    """A value without the folders of this machine."""
+    if isinstance(value, list):
+        return [_local(one) for one in value]
+    return shown(value) if isinstance(value, str) else value
 
 
 def _curves(facts: Facts, lang: str) -> Iterator[str]:
