@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from studio.ui.tabs.export.visit import Visit
 CARDS = {"en": "README.md", "zh": "README_zh.md"}
 CURVES = {"en": "curves.svg", "zh": "curves_zh.svg"}
 ALONE = (".gguf", ".zip")  # a file that is the whole export by itself
+_BESIDE = re.compile(r"!?\[[^\]]*\]\([\w.]+\)")
 _MOST_CARD, _MOST_FILES, _SHORT, _TWO = 60_000, 200, 12, 2
 
 
@@ -174,7 +176,7 @@ def _card(visit: Visit, path: Path) -> Html | None:
 
 
 def _body(text: str) -> str:
+    """The card without its head, and without what points to files beside it: the page has those itself."""
     if text.startswith("---\n"):
-        _, _, rest = text[4:].partition("\n---\n")
-        return rest
-    return text
+        text = text[4:].partition("\n---\n")[2]
+    return "\n".join(line for line in text.splitlines() if not _BESIDE.fullmatch(line))
