@@ -355,3 +355,15 @@ def test_a_template_is_written_without_the_tag_that_others_do_not_know(tmp_path:
     assert "generation" not in found
     talk = [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}]
     assert compiled(found)(messages=talk) == compiled(source_text)(messages=talk)
+
+
+@pytest.mark.parametrize("page", ["gguf.md", "gguf_zh.md"])
+def test_the_table_names_every_family_and_type(page: str) -> None:
+    from studio.exports.gguf.layout import FAMILIES as KNOWN
+
+    text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
+    header = next(line for line in text.splitlines() if line.startswith("| | F32"))
+    assert [one.strip() for one in header.strip("|").split("|")][1:] == [name.upper() for name in KINDS]
+    rows = {line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")}
+    assert set(KNOWN) - {"chatglm"} <= rows and "ChatGLM2" in text
+    assert all(f"`{name}`" in text for name in KINDS)

@@ -22,7 +22,8 @@ from studio.exports.work import Work
 from studio.sample import Message
 from studio.workspace import Workspace
 
-HEAD_BYTES = 1 << 16  # the keys of a file but for its tokens
+HEAD_BYTES = 1 << 14  # the keys of a file but for its tokens
+TOKEN_BYTES = 24  # a token's text, kind and share of the merges, where the tokenizer's file is smaller than that
 _MARGIN = 1.02
 _MOST_KNOWN = 16
 _KNOWN: dict[tuple[Any, ...], InputError | None] = {}
@@ -40,7 +41,7 @@ def plan(source: Source) -> tuple[Any, Layout]:
 def sizes(source: Source) -> dict[str, int]:
     """About the bytes of the file in every type, the largest first; raises what `plan` raises."""
     found = plan(source)[1]
-    head = HEAD_BYTES + _tokens_bytes(source.base)
+    head = HEAD_BYTES + max(_tokens_bytes(source.base), TOKEN_BYTES * found.vocabulary)
     return {name: kinds.size(kind, found) + head for name, kind in KINDS.items()}
 
 

@@ -19,6 +19,7 @@ from studio.exports.gguf.kinds import Kind
 _LOOK_SECONDS = 0.1
 _DONE = re.compile(r"\[\s*(\d+)/\s*\d+\]\s+(\S+)")
 _LAST_CHARACTERS = 300
+_ROWS_BYTES = 64 << 20
 
 
 def quantize(source: Path, target: Path, kind: Kind, threads: int | None, room: Path,
@@ -58,6 +59,8 @@ def main(arguments: list[str]) -> int:
     source, target, ftype, threads = arguments
     told = llama_cpp.llama_model_quantize_default_params()
     told.ftype, told.nthread = int(ftype), int(threads)
+    if hasattr(told, "max_buf_size"):  # a large tensor is worked on by its rows
+        told.max_buf_size = _ROWS_BYTES
     llama_cpp.llama_backend_init()
     return int(llama_cpp.llama_model_quantize(source.encode(), target.encode(), told))
 
