@@ -173,7 +173,12 @@
     root.classList.toggle('by-keyboard', event.key === 'Tab' || root.classList.contains('by-keyboard'));
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
       const start = [...document.querySelectorAll('#start, [data-starts]')].find(button => button.offsetParent);
-      if (start) { event.preventDefault(); start.click(); }
+      if (start) {
+        event.preventDefault();
+        const typing = document.activeElement;
+        if (typing && typing !== start) { typing.blur(); typing.focus({ preventScroll: true }); } // what is typed is said first
+        start.click();
+      }
     }
   });
   /* a log stays at its end until somebody scrolls up */
