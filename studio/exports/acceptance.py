@@ -9,6 +9,7 @@
     answer_agreement      share of freely written answers that begin alike, token by token, 1.0 when all are the same
     adapter_strength      how strongly the adapters act, 1.0 as in training; None without adapters or logits
     adapter_doubt         how far from 1 the noise of fewer bits alone may bring that
+    logit_distance        root mean square of the differences, as a share of the spread of the source's logits
     max_logit_difference  over the tokens whose logits are compared; None where the runtime gives none
     perplexity            {source, result} of the rows' answers
     template              whether the runtime itself spells every prompt as training did, text and ids
@@ -34,12 +35,13 @@ if TYPE_CHECKING:
 
 NAME = "acceptance.json"
 PASSED, LOSSY, FAILED, UNCHECKED = "passed", "lossy", "failed", "unchecked"
+DISTANCE = 0.4  # of logits, beyond which no loss of bits brings them
 STRENGTH = 0.25  # how far an adapter's strength may be from that of the training
 Reason = dict[str, Any]
 _NOTHING: Mapping[str, Any] = {
     "token_agreement": None, "weighed_agreement": None, "answer_agreement": None, "adapter_strength": None,
-    "max_logit_difference": None, "perplexity": {"source": None, "result": None}, "template": None, "spelling": None,
-    "ends": None, "endings": None, "chat": []}
+    "logit_distance": None, "max_logit_difference": None, "perplexity": {"source": None, "result": None},
+    "template": None, "spelling": None, "ends": None, "endings": None, "chat": []}
 
 
 def judge(found: Mapping[str, Any], limits: Limits) -> tuple[str, list[Reason]]:
@@ -68,7 +70,9 @@ def told(lang: str, verdict: Mapping[str, Any]) -> tuple[str, list[str]]:
 
 def sentence(lang: str, reason: Mapping[str, Any]) -> str:
     """A reason or note in words."""
-    values = {name: _shown(lang, name, value) for name, value in reason.items() if name != "code"}
+    is_share = str(reason["code"]).endswith("_tokens")
+    values = {name: _percent(value) if is_share and isinstance(value, float) else _shown(lang, name, value)
+              for name, value in reason.items() if name != "code"}
     return say(lang, f"exports.acceptance.{reason['code']}", **values)
 
 
@@ -108,6 +112,9 @@ def _broken(found: Mapping[str, Any]) -> list[Reason]:
     strength = found["adapter_strength"]
     if strength is not None and abs(strength - 1) > max(STRENGTH, found["adapter_doubt"]):
         reasons.append({"code": "adapter_strength", "value": strength})
+    distance = found["logit_distance"]
+    if distance is not None and distance > DISTANCE:
+        reasons.append({"code": "far_apart", "value": distance, "limit": DISTANCE})
     if not found["numbers"]:
         reasons.append({"code": "no_numbers"})
     return reasons
@@ -117,7 +124,8 @@ def _beyond(found: Mapping[str, Any], bound: Bound, agreement: str) -> list[Reas
     """Which figures are further away than a bound allows."""
     reasons: list[Reason] = []
     if found[agreement] < bound.agreement:
-        reasons.append({"code": "tokens", "value": found["token_agreement"], "limit": bound.agreement})
+        reasons.append({"code": "tokens", "value": found["token_agreement"], "weighed": found["weighed_agreement"],
+                        "limit": bound.agreement})
     difference = found["max_logit_difference"]
     if bound.logit is not None and difference is not None and difference > bound.logit:
         reasons.append({"code": "logits", "value": difference, "limit": bound.logit})

@@ -61,6 +61,7 @@ def measure(rows: Sequence[Row], source: Replay, result: Replay) -> dict[str, An
     spelling, endings = _spelling(pairs), _endings(pairs, result)
     difference = _difference(source.logits, result.logits)
     strength, doubt = _strength(source, result)
+    distance = _distance(source.logits, result.logits)
     broken = difference == math.inf or any(value is None for line in result.lines for value in line["nats"])
     return {"rows": len(rows), "tokens": len(agreed), "numbers": not broken, "token_agreement": _rounded(_mean(agreed)),
             "weighed_agreement": _rounded(_mean(weighed)),
@@ -68,6 +69,7 @@ def measure(rows: Sequence[Row], source: Replay, result: Replay) -> dict[str, An
             "answers_same": sum(mine["said"] == other["said"] and mine["ended"] == other["ended"]
                                 for _, mine, other in pairs),
             "adapter_strength": None if broken else strength, "adapter_doubt": doubt,
+            "logit_distance": None if broken else distance,
             "max_logit_difference": None if broken else difference,
             "perplexity": {"source": _perplexity(source.lines), "result": _perplexity(result.lines)},
             "template": spelling["text"] and spelling["tokens"], "spelling": spelling,
@@ -113,6 +115,20 @@ def _difference(mine: Any, other: Any) -> float | None:
             return math.inf
         largest = max(largest, float(apart.max(initial=0.0)))
     return float(f"{largest:.6g}")
+
+
+def _distance(mine: Any, other: Any) -> float | None:
+    """How far the result's logits lie from the source's, as a share of how far these tell tokens apart.
+
+    Seen on a model of 1M: 0.001 for F16, 0.01 for Q8_0, 0.06 for Q4_K_M, 0.12 for Q2_K; 0.5 for a transposed matrix.
+    """
+    if mine is None or other is None or len(mine) != len(other):
+        return None
+    width, apart, whole = min(mine.shape[1], other.shape[1]), 0.0, 0.0
+    for start in range(0, len(mine), _BLOCK):
+        left, right = (_centred(one[start:start + _BLOCK, :width]) for one in (mine, other))
+        apart, whole = apart + float(((left - right)**2).sum()), whole + float((left**2).sum())
+    return float(f"{math.sqrt(apart / whole):.6g}") if whole and math.isfinite(apart) else None
 
 
 def _strength(source: Replay, result: Replay) -> tuple[float | None, float]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from studio.data.jinja import REFUSALS
 from studio.data.turns import schemas, turn_of
 from studio.errors import InputError, StopAsked, StudioError
 from studio.exports.source import Source
+from studio.records import read_json
 from studio.sample import Message, Sample
 from studio.scores import asked, guard
 from studio.scores.asked import Question
@@ -77,7 +79,7 @@ def choose(spec: Any, source: Source, workspace: Workspace, chat: ChatTokenizer,
            should_stop: Callable[[], bool] | None = None) -> Rows:
     """The rows of a spec's acceptance test; raises StopAsked, InputError questions_none when not one can be spelled."""
     most = spec.acceptance_rows
-    context = min(filter(None, (model.inspect(source.base).context, MOST_TOKENS + NEW_TOKENS)))
+    context = min(filter(None, (_context(source.base), MOST_TOKENS + NEW_TOKENS)))
     why = ""
     for origin, names, found in _offers(spec, source, workspace, should_stop):
         try:
@@ -91,6 +93,14 @@ def choose(spec: Any, source: Source, workspace: Workspace, chat: ChatTokenizer,
             return Rows(tuple(rows), origin, names, why)
         why = why or "questions_none"
     raise InputError("questions_none", reason=f"@errors.{why}" if why != "questions_none" else "–")
+
+
+def _context(folder: Path) -> int:
+    """How many tokens a model takes, as its configuration says, whatever its weights are stored in; 0: not said."""
+    config = read_json(folder / "config.json") or {}
+    inner = config.get("text_config")
+    config = {**config, **inner} if isinstance(inner, dict) else config
+    return next((config[name] for name in model.NAMES["context"] if isinstance(config.get(name), int)), 0)
 
 
 def _offers(spec: Any, source: Source, workspace: Workspace, should_stop: Callable[[], bool] | None) \

@@ -107,6 +107,11 @@ def test_a_token_that_the_source_was_not_sure_of_is_a_loss_but_no_failure() -> N
     assert verdict(replay(unsure, best=[4, 4, END]), ROUGH, source) == (FAILED, ["far_tokens"])
 
 
+def test_logits_that_no_loss_of_bits_explains_fail_whatever_the_form_allows() -> None:
+    turned = sure()[:, ::-1].copy()
+    assert verdict(replay(turned), Limits(Bound(0.0, None, 99.0), Bound(0.0, None, 99.0))) == (FAILED, ["far_apart"])
+
+
 @pytest.mark.parametrize(("strength", "codes"), [(1.0, []), (2.0, ["adapter_strength"]), (0.0, ["adapter_strength"])])
 def test_an_adapter_is_to_act_as_strongly_as_in_training(strength: float, codes: list[str]) -> None:
     dice = np.random.default_rng(0)
@@ -138,9 +143,9 @@ def test_a_verdict_is_said_in_both_languages_with_every_reason() -> None:
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_every_reason_can_be_said_with_what_it_brings(lang: str) -> None:
-    given = {"expected": "a", "found": "b", "runtime": "transformers", "value": 0.5, "limit": 1.0, "source": 1.0,
-             "result": 2.0, "rows": 3, "reason": "@errors.questions_unnamed", "name": "x", "part": "onnx",
-             "needed": 3.0, "free": 1.0, "bits": 4}
+    given = {"expected": "a", "found": "b", "runtime": "transformers", "value": 0.5, "weighed": 0.9, "limit": 1.0,
+             "source": 1.0, "result": 2.0, "rows": 3, "reason": "@errors.questions_unnamed", "name": "x",
+             "part": "onnx", "needed": 3.0, "free": 1.0, "bits": 4}
     front = "exports.acceptance."
     codes = [key.removeprefix(front) for key in sentences(lang) if key.startswith(front)]
     for code in codes:

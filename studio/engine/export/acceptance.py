@@ -41,7 +41,7 @@ def accept(job: Job, work: Work) -> dict[str, Any]:
     """Whether what stands in `work.into` is its source still, as acceptance.json has it; raises StopAsked."""
     began, recorder = time.monotonic(), job.recorder
     form = exporters.innermost(work.spec)
-    recorder.phase("accepting")
+    recorder.phase("accepting", step=0, total=0, name="", eta_seconds=None)
     room = job.folder.path / "acceptance"
     shutil.rmtree(room, ignore_errors=True)
     room.mkdir(parents=True)
@@ -67,7 +67,7 @@ def _tested(job: Job, work: Work, form: Any, room: Path) -> dict[str, Any]:
         return {"rows": 0, "from": None, **acceptance.unchecked("no_rows", reason=f"@errors.{error.code}"), "notes": []}
     about = {"rows": len(chosen.rows), "from": {"origin": chosen.origin, "names": list(chosen.names),
                                                 "why": chosen.why}}
-    rows = _with_kept(chosen.rows, model.vocabulary(source.base))
+    rows = _with_kept(chosen.rows, max(chat.vocabulary, model.vocabulary(source.base)))
     write_json(room / "rows.json", [row.plain() for row in rows])
     notes = _notes(chosen, work)
     lacking = _lacking_memory(work)
@@ -123,7 +123,10 @@ def _notes(chosen: Rows, work: Work) -> list[dict[str, Any]]:
 
 def _lacking_memory(work: Work) -> dict[str, Any]:
     """{needed, free} in gigabytes when the source in float32 has no room; {} when it has."""
-    facts = model.inspect(work.source.base)
+    try:
+        facts = model.inspect(work.source.base)
+    except StudioError:  # a base that is stored in 4 or 8 bits, whose size is not told by its file's header
+        return {}
     needed, free = PROCESS_BYTES + 4 * facts.parameters, free_memory(work.spec.devices)
     if free is None or needed <= free:
         return {}
