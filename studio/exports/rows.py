@@ -118,14 +118,14 @@ def _offers(spec: Any, source: Source, workspace: Workspace, should_stop: Callab
         yield DATASET, tuple(spec.dataset), asked_of(dataset=list(spec.dataset))
     elif source.run and source.told and works.verb(str(source.told.get("stage"))) == "train":
         yield HELD_OUT, (source.run,), asked_of(eval_run=source.run)
-    yield SHIPPED, (guard.SUITE,), lambda: _shipped(workspace, most)
+    yield SHIPPED, (guard.SUITE,), lambda: _shipped(workspace, spec.acceptance_rows)
 
 
 def _shipped(workspace: Workspace, most: int) -> Sequence[Question]:
-    """Questions of the suite, of every kind and language in turn."""
+    """The questions of the suite, so that the first of them are of every kind and language."""
     rows = guard.questions(guard.suite(workspace)).rows
     stride = max(1, len(rows) // most)
-    return rows[::stride][:most]
+    return [row for first in range(stride) for row in rows[first::stride]]
 
 
 # ---- spelling ----

@@ -72,7 +72,7 @@ def _asked(runtime: Runtime, row: Mapping[str, Any]) -> tuple[dict[str, Any], np
     """What the model makes of one row, and the logits that are kept."""
     text, ids = runtime.spell(row)
     logits = runtime.logits(row["ids"], row["asked"])
-    own = row["prompt"] if not row["turns"] else ids or row["prompt"]
+    own = ids if row["turns"] and ids and max(ids) < runtime.vocabulary else row["prompt"]
     said, ended = runtime.answer(own, int(row["most"]))
     line = {"number": row["number"], "text": text, "ids": ids, "said": [int(one) for one in said],
             "ended": bool(ended), "answer": runtime.decode(said).strip()}
