@@ -101,6 +101,15 @@ def test_a_base_of_the_hub_is_named_as_the_hub_names_it(lab: Lab) -> None:
     assert "`mit`" in texts(folder)[0]
 
 
+def test_what_an_archive_holds_is_what_is_tagged_and_named(lab: Lab) -> None:
+    folder = lab.card("tuned", export_to="zip", zip_form="adapter")
+    assert "adapter" in head(folder)["tags"] and "zip" not in head(folder)["tags"]
+    assert head(folder)["library_name"] == "peft"
+    english = texts(folder)[0]
+    assert "*Zip archive · Adapter*" in english and "unzip tuned-step-40-adapter.zip" in english
+    assert "PeftModel.from_pretrained" in english
+
+
 def test_nothing_of_this_machine_stands_in_a_card(lab: Lab) -> None:
     text = lab.run.spec.read_text().replace("dataset_dir: null", f"dataset_dir: {lab.workspace.root}/data")
     lab.run.spec.write_text(text.replace("- arithmetic#300", f"- {lab.workspace.root}/my/rows.json"))

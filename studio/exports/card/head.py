@@ -11,7 +11,7 @@ from studio.exports.card.facts import Facts
 UNKNOWN = "unknown"  # a licence that the Hugging Face hub takes and shows as such
 # The programs that open a result, as the hub calls their libraries; others have no name there.
 LIBRARIES = {"transformers": "transformers", "peft": "peft"}
-_QUANTIZED = ("gguf", "ollama", "quantized")
+_QUANTIZED = ("gguf", "quantized")
 
 
 def head(facts: Facts, remark: str) -> str:
@@ -40,7 +40,7 @@ def _relation(facts: Facts) -> str:
     if facts.runtime == "peft":
         return "adapter"
     is_tuned = bool(facts.source.parts or facts.source.run)
-    return "quantized" if not is_tuned and facts.form in _QUANTIZED else "finetune"
+    return "quantized" if not is_tuned and facts.inside in _QUANTIZED else "finetune"
 
 
 def _tags(facts: Facts) -> list[str]:
@@ -50,4 +50,4 @@ def _tags(facts: Facts) -> list[str]:
         found += [str(one) for one in told if one]
     elif facts.source.parts:
         found += sorted({part.kind for part in facts.source.parts})
-    return [*found, facts.form]
+    return [*found, facts.inside]
