@@ -173,12 +173,18 @@ def learned(base: Path, folder: Path, projection: bool) -> tuple[Source, torch.T
 
 
 @pytest.mark.parametrize(("family", "projection"), [("llama", False), ("qwen2", True), ("qwen3", False),
-                                                    ("mistral", False)])
+                                                    ("mistral", False), ("gemma", False), ("llama3", False),
+                                                    ("linear", False)])
 def test_peft_does_with_the_prefix_what_the_studio_does(family: str, projection: bool, tmp_path: Path) -> None:
     from peft import PeftModel
 
-    more = {"num_key_value_heads": 2, "rope_theta": 5000.0} | ({"head_dim": 8} if family == "qwen3" else {})
-    base = Path(make_model(tmp_path / "base", family, **more))
+    more = {"num_key_value_heads": 2, "rope_parameters": {"rope_theta": 5000.0, "rope_type": "default"}}
+    more |= {"head_dim": 8} if family in ("qwen3", "gemma") else {}
+    if family in ("llama3", "linear"):
+        more["rope_parameters"] |= {"rope_type": family, "factor": 4.0} | (
+            {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+            if family == "llama3" else {})
+    base = Path(make_model(tmp_path / "base", {"llama3": "llama", "linear": "llama"}.get(family, family), **more))
     found, logits = learned(base, tmp_path / "prefix", projection)
     made = wrote("prefix", tmp_path / "out", found)
     assert "peft" in exporter("prefix").commands(made) and not made.said

@@ -50,7 +50,8 @@ def test_a_merge_is_that_of_peft(kind: str, dtype: str, bases: dict[str, Path], 
     ours, reference = load(tmp_path / "out", DTYPES[dtype]), theirs(bases[dtype], [folder], DTYPES[dtype])
     found = differences(ours, reference)
     # DoRA's row lengths are sums over the row, which torch and numpy add in another order: the last bit may differ.
-    nearest = {"fp32": 5e-8, "bf16": 2e-3}[dtype] if kind == "dora" else 0.0
+    # Elsewhere nothing differs here; another processor's products may round the last bit of a float32 otherwise.
+    nearest = {"fp32": 5e-8, "bf16": 2e-3 if kind == "dora" else 0.0}[dtype]
     assert max(found.values(), default=0.0) <= nearest, found
     if dtype == "fp32":
         assert torch.allclose(ours(IDS).logits, reference(IDS).logits, atol=1e-5)
@@ -74,7 +75,7 @@ def test_every_family_is_merged(family: str, head: str, tmp_path: Path) -> None:
     folder = adapter(base, tmp_path / "adapter", modules_to_save=[head] if head else None)
     made = merged(tmp_path / "out", source(base, folder))
     reference = theirs(base, [folder])
-    assert not differences(load(tmp_path / "out"), reference)
+    assert max(differences(load(tmp_path / "out"), reference).values(), default=0.0) <= 5e-8
     assert made.config.get("tie_word_embeddings") == reference.config.tie_word_embeddings
 
 
@@ -90,7 +91,7 @@ def test_names_of_older_checkpoints_are_found(bases: dict[str, Path], tmp_path: 
     folder = adapter(bases["gpt2"], tmp_path / "adapter")
     merged(tmp_path / "out", source(base, folder))
     assert "h.0.attn.c_attn.weight" in files.of_model(tmp_path / "out")
-    assert not differences(load(tmp_path / "out"), theirs(bases["gpt2"], [folder]))
+    assert max(differences(load(tmp_path / "out"), theirs(bases["gpt2"], [folder])).values(), default=0.0) <= 5e-8
 
 
 def test_half_numbers_round_as_torch_rounds(bases: dict[str, Path], tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_shards_are_of_the_chosen_size_and_load_with_their_index(bases: dict[str
     assert len(found) > 2 and found[0] == f"model-00001-of-{len(found):05d}.safetensors"
     index = json.loads((tmp_path / "out" / files.INDEX).read_text())
     assert set(index["weight_map"].values()) == set(found)
-    assert not differences(load(tmp_path / "out"), theirs(bases["fp32"], [folder]))
+    assert max(differences(load(tmp_path / "out"), theirs(bases["fp32"], [folder])).values(), default=0.0) <= 5e-8
 
 
 @pytest.mark.parametrize("by_kernel", [True, False])

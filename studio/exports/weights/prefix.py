@@ -27,7 +27,7 @@ from studio.records import read_json
 WEIGHTS, CONFIG = "prefix_encoder.safetensors", "prefix_config.json"
 PEFT = "peft"
 # Families that turn the two halves of a head against each other, all heads of a layer alike.
-_TURNED = ("llama", "mistral", "qwen2", "qwen3", "granite", "olmo2", "starcoder2")
+_TURNED = ("llama", "mistral", "qwen2", "qwen3", "gemma", "granite", "olmo2", "starcoder2")
 
 
 def write(source: Source, dtype: str, work: Work) -> bool:
@@ -105,11 +105,22 @@ def _frequencies(config: dict[str, Any], width: int) -> np.ndarray | None:
     said = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = str(said.get("rope_type") or said.get("type") or "default")
     partial = config.get("partial_rotary_factor") or said.get("partial_rotary_factor") or 1.0
-    if config.get("model_type") not in _TURNED or kind not in ("default", "linear") or partial != 1.0:
+    if config.get("model_type") not in _TURNED or kind not in ("default", "linear", "llama3") or partial != 1.0:
         return None
     base = float(said.get("rope_theta") or config.get("rope_theta") or 10000.0)
-    slower = float(said.get("factor") or 1.0) if kind == "linear" else 1.0
-    return base ** (-np.arange(0, width, 2, dtype=np.float64) / width) / slower
+    plain = base ** (-np.arange(0, width, 2, dtype=np.float64) / width)
+    if kind == "default":
+        return plain
+    slower = plain / float(said["factor"])
+    return slower if kind == "linear" else _between(plain, slower, said)
+
+
+def _between(plain: np.ndarray, slower: np.ndarray, said: dict[str, Any]) -> np.ndarray:
+    """Llama 3.1's angles: long waves are slowed down, short ones are not, those between partly."""
+    turns = float(said["original_max_position_embeddings"]) * plain / (2 * np.pi)
+    low, high = float(said["low_freq_factor"]), float(said["high_freq_factor"])
+    share = np.clip((turns - low) / (high - low), 0, 1)
+    return share * plain + (1 - share) * slower
 
 
 def _about(folder: Path) -> dict[str, Any]:
