@@ -6,6 +6,8 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -293,6 +295,22 @@ def test_a_stop_ends_the_comparison_and_its_child(
     assert time.monotonic() - began < 40
     assert not [one for one in psutil.Process().children(recursive=True) if "replay" in one.cmdline()]
     assert not (job.folder.path / "acceptance").exists()
+
+
+def test_a_child_leaves_when_the_engine_that_began_it_is_killed(
+        bench: Bench, job: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _for(monkeypatch, tmp_path, "import time\nprint('here', flush=True)\ntime.sleep(60)\n")
+    task = {"runtime": "llama_cpp", "opens": str(tmp_path), "rows": str(bench.room / "rows.json"),
+            "into": str(tmp_path / "into")}
+    write_json(tmp_path / "task.json", task)
+    child = subprocess.Popen([sys.executable, "-m", "studio.engine", "replay", str(tmp_path / "task.json")],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             env={**os.environ, "STUDIO_REPLAY_PARENT": "1"})
+    assert child.stdin and child.stdout
+    assert child.stdout.readline() == b"here\n"
+    child.stdin.close()
+    assert child.wait(10) == 1
+    child.stdout.close()
 
 
 def test_rows_of_one_s_own_that_are_gone_leave_the_shipped_questions(bench: Bench) -> None:
