@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from studio.args import document
 from studio.args.fields import Argument
 from studio.errors import StudioError
+from studio.exports.shelf import Exported
 from studio.runs import checkpoints
 from studio.runs.files import RunFolder
 from studio.runs.summary import RunSummary
@@ -18,7 +19,7 @@ from studio.specs import works
 from studio.specs.frozen import HEADER
 from studio.texts import has, listed, say
 from studio.texts.errors import of_error
-from studio.ui import amounts, status
+from studio.ui import amounts, run_exports, status
 from studio.ui.markup import Html, join, tag
 
 _MOST_ROWS = 300
@@ -115,8 +116,9 @@ def _matches(line: RunSummary, query: str, lang: str) -> bool:
     return all(word in text for word in query.lower().split())
 
 
-def summary(line: RunSummary | None, glimpse: Any, folder: RunFolder, lang: str) -> Html:
-    """What the run is and how it stands."""
+def summary(line: RunSummary | None, glimpse: Any, folder: RunFolder, lang: str,
+            exports: Sequence[Exported] = ()) -> Html:
+    """What the run is and how it stands; what was exported of it."""
     if line is None:
         return tag("p", say(lang, "page.runs.gone"), class_="quiet")
     if not works.learns(line):
@@ -134,8 +136,9 @@ def summary(line: RunSummary | None, glimpse: Any, folder: RunFolder, lang: str)
         "loss": amounts.loss(line.train_loss),
         "best": best,
         "folder": tag("code", folder.path),
+        "exports": run_exports.of_training(exports, lang),
     }
-    return _facts(line, facts, lang)
+    return _facts(line, {name: one for name, one in facts.items() if one is not None}, lang)
 
 
 def _facts(line: RunSummary, facts: Mapping[str, Any], lang: str) -> Html:
@@ -173,7 +176,8 @@ def found(glimpse: Any, lang: str) -> Html:
     summed = scores.load(glimpse.results) if glimpse.results is not None else None
     told = [tag("p", one(lang)) for one in wording.headline(summed)] if summed is not None else []
     table = _scores(summed, lang) if summed is not None and summed.metrics else None
-    return tag("div", *told, table, _ways(glimpse, lang), class_="found-of")
+    verdict = run_exports.of_export(RunFolder(glimpse.results.parent), lang) if glimpse.results is not None else None
+    return tag("div", *told, verdict, table, _ways(glimpse, lang), class_="found-of")
 
 
 def _ways(glimpse: Any, lang: str) -> Html:

@@ -485,3 +485,15 @@ def test_secrets_reach_the_engine_and_no_file_of_the_run(workspace: Workspace, m
     assert seen[0]["HF_TOKEN"] == TOKEN
     assert not [path for path in folder.path.rglob("*") if path.is_file() and TOKEN in path.read_text(errors="replace")]
     assert TOKEN not in json.dumps(document.read(folder.spec))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_runs_page_names_its_exports_with_their_verdicts_and_an_exports_page_its_own(page: Page, lang: str) -> None:
+    def summary_of(run: str) -> str:
+        drawn = page.runs._opened(lang, run, None)[-len(page.runs.pages):]
+        return str(drawn[next(place for place, one in enumerate(page.runs.pages) if one is page.runs.summary)])
+
+    summary = summary_of("tuned")
+    assert say(lang, "page.export.verdict.passed") in text(summary) and "run=home" in summary
+    drawn = summary_of("home")
+    assert "99.44 %" in text(drawn) and "tab=export&amp;run=home" in drawn

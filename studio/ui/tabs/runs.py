@@ -7,6 +7,8 @@ from typing import Any
 import gradio as gr
 
 from studio.errors import StudioError
+from studio.exports import shelf
+from studio.exports.shelf import Exported
 from studio.runs import stop as stopping
 from studio.runs.monitor import Glimpse
 from studio.specs import works
@@ -165,12 +167,16 @@ class RunsTab:
         return [
             *panel,
             gr.update(visible=True),
-            run_pages.summary(line, glimpse, folder, lang),
+            run_pages.summary(line, glimpse, folder, lang, self._exports(glimpse)),
             run_pages.settings(folder, lang),
             run_pages.checkpoint_list(folder, lang),
             run_pages.files(folder, lang),
             *self._of_kind(glimpse, seen),
         ]
+
+    def _exports(self, glimpse: Glimpse) -> list[Exported]:
+        """What was exported of a training."""
+        return shelf.of_run(glimpse.name, self.desk.workspace, self.desk.store) if works.learns(glimpse) else []
 
     def _of_kind(self, glimpse: Glimpse, seen: Any) -> list[Any]:
         """Whether its settings can stand in a form; no page stays in sight that only a training has (see page.css)."""

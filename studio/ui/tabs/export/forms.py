@@ -14,10 +14,10 @@ from studio.texts import has, say
 from studio.texts.errors import of_problem
 from studio.ui import amounts
 from studio.ui.markup import Html, tag
+from studio.ui.run_exports import label
 from studio.ui.tabs.data import controls
 from studio.ui.tabs.export import optional, origin, settings, weighing
 from studio.ui.tabs.export.place import Place
-from studio.ui.tabs.export.shelf import label
 from studio.ui.tabs.export.visit import Visit
 
 # What no other setting of the form would cure; all else is told beside its field when it begins.

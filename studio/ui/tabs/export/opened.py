@@ -14,10 +14,10 @@ from studio.runs.state import State
 from studio.texts import has, say
 from studio.ui import amounts, status
 from studio.ui.markup import Html, join, tag
+from studio.ui.run_exports import label
 from studio.ui.tabs.data import controls
 from studio.ui.tabs.export import delivery, takeaway, verdict
 from studio.ui.tabs.export.place import Place
-from studio.ui.tabs.export.shelf import label
 from studio.ui.tabs.export.visit import Visit
 
 _PHASES = ("exporting", "accepting", "describing", "packing", "checking", "delivering")

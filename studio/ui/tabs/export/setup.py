@@ -15,10 +15,10 @@ from studio.runs.store import RunStore
 from studio.texts.errors import of_problem
 from studio.ui import amounts
 from studio.ui.markup import Html, tag
+from studio.ui.run_exports import label
 from studio.ui.tabs.data import controls
 from studio.ui.tabs.export import delivery, forms, optional, origin, settings
 from studio.ui.tabs.export.place import Place
-from studio.ui.tabs.export.shelf import label
 from studio.ui.tabs.export.visit import Visit
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from studio.exports.shelf import Exported
 from studio.runs.state import State
-from studio.texts import has, say
 from studio.ui import amounts, status
 from studio.ui.markup import Html, join, tag
+from studio.ui.run_exports import label
 from studio.ui.tabs.data import controls
 from studio.ui.tabs.export.place import Place
 from studio.ui.tabs.export.visit import Visit
@@ -28,12 +28,6 @@ def draw(visit: Visit) -> Html:
     lines = [_line(visit, one) for one in visit.exports[:_MOST]]
     return join(new, tag("section", head, tag("nav", *lines, class_="shelf", aria_label=visit.say("shelf.title"),
                                               tabindex="-1"), data_key="shelf"))
-
-
-def label(lang: str, form: str) -> str:
-    """What a form is called."""
-    key = f"exporters.{form}.label"
-    return say(lang, key) if has(lang, key) else form or "–"
 
 
 def mark(visit: Visit, verdict: str) -> Html:
