@@ -181,6 +181,20 @@ def test_a_plain_model_has_no_history(lab: Lab) -> None:
     assert not (lab.workspace.saves / "exported" / "aside" / "curves.svg").exists()
 
 
+def test_a_model_that_was_tuned_whole_names_the_one_that_it_grew_from(lab: Lab) -> None:
+    import shutil
+
+    lab.run.spec.write_text(lab.run.spec.read_text().replace("finetuning_type: lora", "finetuning_type: full"))
+    for step in STEPS:
+        (lab.run.checkpoint(step) / "adapter_config.json").unlink()
+        shutil.copytree(lab.workspace.starter, lab.run.checkpoint(step), dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("README.md"))
+    folder = lab.card("tuned", export_to="full")
+    english = texts(folder)[0]
+    assert "**starter**, tuned on" in english and "| Base model | starter |" in english and "`apache-2.0`" in english
+    assert {"sft", "full"} <= set(head(folder)["tags"])
+
+
 def test_a_mix_of_adapters_claims_the_curves_of_none(lab: Lab) -> None:
     lab.evaluated("scored", "tuned", 90)
     english = texts(lab.card("starter", adapter_name_or_path=["tuned", "tuned/step-20"], adapter_weights=[1.0, 0.5]))[0]

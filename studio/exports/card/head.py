@@ -50,4 +50,4 @@ def _tags(facts: Facts) -> list[str]:
         found += [str(one) for one in told if one]
     elif facts.source.parts:
         found += sorted({part.kind for part in facts.source.parts})
-    return [*found, facts.inside]
+    return list(dict.fromkeys([*found, facts.inside]))

@@ -34,7 +34,7 @@ def _evaluation(one: Evaluation, lang: str) -> Iterator[str]:
     yield from ("", page.said(lang, "scores.asked", asked=asked, rows=page.count(one.summary.rows), day=one.day), "")
     heads = ["metric", *(("base", "own", "difference", "verdict") if one.base else ("own",))]
     yield from table([page.said(lang, f"scores.{name}") for name in heads],
-                     (_row(one, one.summary, metric, lang) for metric in one.summary.metrics))
+                     (_row(one, one.summary, metric, lang) for metric in _metrics(one, one.summary)))
     notes = []
     if one.leaked:
         notes.append(page.said(lang, "scores.leaked", count=one.leaked))
@@ -42,6 +42,12 @@ def _evaluation(one: Evaluation, lang: str) -> Iterator[str]:
         notes.append(page.said(lang, "scores.few", rows=one.summary.rows))
     if notes:
         yield from ("", page.paragraph(lang, *notes))
+
+
+def _metrics(one: Evaluation, found: Summary) -> list[str]:
+    """The metrics that there are scores of."""
+    models = [name for name in (one.base, one.own) if name]
+    return [name for name in found.metrics if all(name in found.scores.get(model, {}) for model in models)]
 
 
 def _row(one: Evaluation, found: Summary, metric: str, lang: str) -> Sequence[str]:
