@@ -87,9 +87,11 @@ def estimate(found: Lane, quantization_bit: int | None = None, dtype: str = "aut
 
     Raises what `data.model.inspect` raises.
     """
-    facts = model.inspect(found.base)
+    facts = model.inspect(found.base, packed=True)
     width = _number_bytes(dtype, facts.parameters)
     weights = facts.parameters * (quantization_bit / 8 if quantization_bit else width)
+    if any(kind not in model.TRAINABLE for _, kind in facts.tensors.values()):
+        weights = facts.bytes  # stored in fewer bits, and held as it is stored
     if found.adapter is not None:  # an adapter's weights stay float32
         weights += sum(size for name, size, _ in _stamps(found.adapter) if name.endswith(".safetensors"))
     return Cost(PROCESS_BYTES + int(weights), _cached_numbers(facts) * width, free_memory(None))
@@ -245,7 +247,7 @@ def _of_folder(name: str, workspace: Workspace, base: Lane | None, paths: bool) 
         return _of_run(f"{folder.parent.parent.name}/{folder.name}", workspace)
     kind = _kind(folder)
     if kind == "whole":
-        model.inspect(folder)
+        model.inspect(folder, packed=True)
         return Lane(name, folder, name, template=templates.wanted(folder))
     own = str((read_json(folder / (LORA if kind == "lora" else PREFIX)) or {}).get("base_model_name_or_path") or "")
     return _on_its_base(Lane(name, folder, own, folder, kind), workspace, base)
@@ -291,7 +293,7 @@ def _same_model(one: Path, other: Path) -> bool:
     if one.resolve() == other.resolve():
         return True
     try:
-        first, second = model.inspect(one), model.inspect(other)
+        first, second = model.inspect(one, packed=True), model.inspect(other, packed=True)
     except StudioError:
         return False
     return (read_json(one / "config.json") == read_json(other / "config.json") and first.bytes == second.bytes

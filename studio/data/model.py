@@ -75,8 +75,8 @@ def local_models(workspace: Workspace) -> list[str]:
     return [STARTER, *found]
 
 
-def inspect(folder: Path) -> ModelFacts:
-    """The facts of a model folder.
+def inspect(folder: Path, packed: bool = False) -> ModelFacts:
+    """The facts of a model folder; with `packed`, of one that bitsandbytes has quantized, too, its tensors as stored.
 
     Raises InputError: model_missing, model_empty, model_no_config, model_config_broken, model_no_weights,
     model_only_pickles, model_shard_missing, model_truncated, model_weights_broken, model_dtype.
@@ -92,13 +92,20 @@ def inspect(folder: Path) -> ModelFacts:
     for path in weights:
         stat = path.stat()
         tensors |= _header(path, stat.st_mtime_ns, stat.st_size)
-    _refuse_strange_numbers(folder, tensors)
+    if not (packed and is_packed(config)):
+        _refuse_strange_numbers(folder, tensors)
     text = {**config, **config.get("text_config", {})} if isinstance(config.get("text_config"), dict) else config
     figures = {ours: next((text[name] for name in names if isinstance(text.get(name), int)), 0)
                for ours, names in NAMES.items()}
     return ModelFacts(folder, str(config["model_type"]), _first(config.get("architectures")),
                       sum(prod(shape) for shape, _ in tensors.values()), tensors, tied=_tied(config, tensors),
                       bytes=sum(path.stat().st_size for path in weights), **figures)
+
+
+def is_packed(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration says that bitsandbytes has quantized the weights beside it."""
+    said = config.get("quantization_config")
+    return isinstance(said, dict) and said.get("quant_method") == "bitsandbytes"
 
 
 def only_pickles(folder: Path) -> list[str]:

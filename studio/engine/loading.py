@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from studio.data.model import is_packed
 from studio.engine import lean
 from studio.engine.job import Job
 from studio.engine.numerics import Numbers
@@ -56,20 +57,21 @@ def load_model(wanted: Wanted, numbers: Numbers) -> Any:
     Raises InputError model_remote_code, model_architecture, model_weights_missing.
     """
     config = json.loads((wanted.folder / "config.json").read_text(encoding="utf-8"))
-    proved = config.get("model_type") in PROVED and wanted.lean and not wanted.quantization_bit
+    packed = is_packed(config)  # an export of fewer bits; transformers loads it as its configuration says
+    proved = config.get("model_type") in PROVED and wanted.lean and not wanted.quantization_bit and not packed
     with lean.imports(lean=proved and wanted.attention in ("auto", "sdpa")):
         cls = _model_class(config)
         _be_quiet()
         try:
             model = _filled(cls, wanted.folder, numbers.stored) if proved else None
-            model = _by_transformers(cls, wanted, numbers) if model is None else model
+            model = _by_transformers(cls, wanted, numbers, packed) if model is None else model
         except (ValueError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
             raise InputError("model_architecture", name=wanted.name, architecture=_architecture(config),
                              reason=str(error).splitlines()[0][:200]) from error
     model.requires_grad_(False)
-    if wanted.quantization_bit == 4:
+    if wanted.quantization_bit == 4 or packed:
         _cure_4bit(model)
-    return model if wanted.quantization_bit else model.to(numbers.device)
+    return model if wanted.quantization_bit or packed else model.to(numbers.device)
 
 
 def _filled(cls: Any, folder: Path, dtype: torch.dtype) -> Any:
@@ -110,9 +112,9 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted({folder / name for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
 
 
-def _by_transformers(cls: Any, wanted: Wanted, numbers: Numbers) -> Any:
+def _by_transformers(cls: Any, wanted: Wanted, numbers: Numbers, packed: bool) -> Any:
     """The model by from_pretrained; a weight that the files lack is an error, not a random number."""
-    options = {"dtype": numbers.stored, "use_safetensors": True, "local_files_only": True, **_quantized(wanted)}
+    options = {"dtype": numbers.stored, "use_safetensors": True, "local_files_only": True, **_quantized(wanted, packed)}
     attention = {"eager": "eager", "fa2": "flash_attention_2"}.get(wanted.attention)
     if attention:
         options["attn_implementation"] = attention
@@ -155,11 +157,11 @@ def _model_class(config: dict[str, Any]) -> Any:
     return AutoModelForCausalLM
 
 
-def _quantized(wanted: Wanted) -> dict[str, Any]:
+def _quantized(wanted: Wanted, packed: bool) -> dict[str, Any]:
     """What from_pretrained needs to load into 4 or 8 bits by bitsandbytes."""
     bits = wanted.quantization_bit
     if not bits:
-        return {}
+        return {"device_map": {"": "cpu"}} if packed and not torch.cuda.is_available() else {}
     from transformers import BitsAndBytesConfig
 
     compute = torch.bfloat16 if wanted.compute_type == "bf16" else torch.float32

@@ -144,7 +144,7 @@ def _gone(name: str, workspace: Workspace) -> Problem | None:
 
 def _base(found: Source) -> Iterator[Problem]:
     """The model below: whether it can be read, and is still the one that was trained on."""
-    problems = _said(MODEL, partial(model.inspect, found.base))
+    problems = _said(MODEL, partial(model.inspect, found.base, packed=True))
     yield from problems
     if problems:
         return

@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from studio.chats.lanes import LORA_WEIGHTS
 from studio.data import model
@@ -19,7 +20,7 @@ def misfit(adapter: Path, base: Path) -> str | None:
 
     A module that the model's file names otherwise is let pass, unless all are. Raises what `model.inspect` raises.
     """
-    shapes, tensors = _shapes(adapter / LORA_WEIGHTS), model.inspect(base).tensors
+    shapes, tensors = _shapes(adapter / LORA_WEIGHTS), model.inspect(base, packed=True).tensors
     known = 0
     for name, below in shapes.items():
         module, found, above = name.removeprefix(_PREFIX), ".lora_A.weight", ".lora_B.weight"
@@ -30,14 +31,14 @@ def misfit(adapter: Path, base: Path) -> str | None:
             continue
         known += 1
         wanted = (shapes[name.replace(found, above)][0], below[-1])
-        there = tensors[place][0]
-        if len(there) == 2 and there not in (wanted, wanted[::-1]):
+        there, kind = tensors[place]
+        if kind in model.TRAINABLE and len(there) == 2 and there not in (wanted, wanted[::-1]):
             return f"{place} {_spelled(there)} ≠ {_spelled(wanted)}"
     first = next((name for name in shapes if name.endswith(".lora_A.weight")), None)
     return None if known or first is None else first.removeprefix(_PREFIX)
 
 
-def _place(module: str, tensors: Mapping[str, object]) -> str | None:
+def _place(module: str, tensors: Mapping[str, Any]) -> str | None:
     """The model's own name of a module's weight: families differ in what stands before the layers."""
     for name in (module, module.partition(".")[2], f"model.{module}", f"transformer.{module}"):
         if f"{name}.weight" in tensors:

@@ -63,7 +63,7 @@ class Forecast:
 def forecast(spec: Any, source: Source, workspace: Workspace | None = None) -> Forecast:
     """The forecast of a checked spec for its source; raises what `model.inspect` and the form's `size` raise."""
     workspace = workspace or Workspace.at()
-    form, facts = exporters.exporter(spec.export_to), model.inspect(source.base)
+    form, facts = exporters.exporter(spec.export_to), model.inspect(source.base, packed=True)
     size = int(form.size(source, spec))
     needs = getattr(exporters.innermost(spec), "memory", None)
     largest = max((prod(shape) for shape, _ in facts.tensors.values()), default=0)

@@ -53,7 +53,7 @@ def examined(spec: Any, workspace: Workspace, paths: bool) -> tuple[Any, list[Pr
                 if spec.task != evaluate.GENERATION:
                     problems.append(Problem("likelihood_elsewhere", "eval_models", {"value": one.name}))
             else:
-                problems += _said("eval_models", partial(inspect, one.base))
+                problems += _said("eval_models", partial(inspect, one.base, packed=True))
     spec, wrong = _metrics(spec, workspace)
     spec, missing = _datasets(spec, workspace, paths)
     return spec, [*problems, *missing, *wrong, *_name(spec, workspace)]

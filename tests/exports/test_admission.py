@@ -8,7 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from studio.errors import Problem, SpecError
 from studio.exports import admission, source
@@ -150,3 +152,14 @@ def write_json_record(workspace: Workspace, size: int, seconds: float) -> None:
     results = workspace.saves / "earlier" / "results"
     results.mkdir(parents=True)
     write_json(results / "export.json", {"form": "merged", "bytes": size, "seconds": seconds})
+
+
+def test_what_is_quantized_already_is_not_quantized_again(workspace: Workspace) -> None:
+    base = a_base(workspace)
+    config = json.loads((base / "config.json").read_text())
+    tensors = {name: np.zeros((4, 1), np.uint8) for name in ("model.layers.0.self_attn.q_proj.weight",)}
+    save_file(tensors, base / "model.safetensors")
+    assert codes(workspace, model_name_or_path="mine") == [("model_name_or_path", "model_dtype")]
+    (base / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "bitsandbytes"}}))
+    assert codes(workspace, model_name_or_path="mine", export_to="quantized") == [
+        ("model_name_or_path", "quantized_twice")]

@@ -52,7 +52,7 @@ class Model:
         began = time.monotonic()
         if config.cpu_threads:
             torch.set_num_threads(config.cpu_threads)
-        facts = model_files.inspect(config.base)
+        facts = model_files.inspect(config.base, packed=True)
         numbers = numerics.serving(config.compute_type, facts.parameters)
         checks.fits(facts, numbers, config.quantization_bit)
         hashing = _Hash(config.base)
