@@ -55,7 +55,8 @@ def lines(found: Guard, lang: str) -> tuple[Line, ...]:
     made = []
     for area in (GENERAL, *found.areas):
         pair = found.of(last, area)
-        before, after = found.scores[first][area].value, found.scores[last][area].value
+        before = found.scores[first][area].value if first != last else None  # of one model there is no before
+        after = found.scores[last][area].value
         made.append(Line(area, area_name(area)(lang), _percent(before), _percent(after),
                          None if pair is None else 100 * float(pair["difference"]), pair is not None and _told(pair)))
     return tuple(made)
