@@ -15,8 +15,8 @@ and may have
                  rows can be read in several processes and drawn again: total of the column sums equals whole
     SIGNATURE    what a score must be quoted with, a text or a function of the options
     ALIASES      its names in older files and recipes
-    Arguments    a Group of its own arguments, all beginning with the metric's name; values arrive as `options`, beside them
-                 under ROOT the workspace's folder
+    Arguments    a Group of its own arguments, all beginning with the metric's name; values arrive as `options`,
+                 beside them under ROOT the workspace's folder
     check(options)   raises InputError when the metric cannot be used with these options
 Functions are pure: the same words give the same score in every process. Words: `metrics.<name>.label` and `.help`.
 """
