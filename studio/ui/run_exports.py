@@ -24,11 +24,12 @@ def of_training(exports: Iterable[Exported], lang: str) -> Html | None:
 
 
 def of_export(folder: RunFolder, lang: str) -> Html | None:
-    """The verdict of an export in a sentence; None before there is one."""
+    """The verdict of an export in a sentence, and the reasons for it; None before there is one."""
     found = record(folder).get("acceptance")
     if not isinstance(found, dict) or not found.get("state"):
         return None
-    return tag("p", acceptance.told(lang, found)[0])
+    headline, reasons = acceptance.told(lang, found)
+    return join(tag("p", headline), tag("ul", *(tag("li", one) for one in reasons), class_="reasons"))
 
 
 def label(lang: str, form: str) -> str:

@@ -23,6 +23,8 @@ from studio.ui import amounts, run_exports, status
 from studio.ui.markup import Html, join, tag
 
 _MOST_ROWS = 300
+# What the way to the tab of a kind of work promises.
+_OPENS = {works.EVALUATE: "page.runs.scores_open", works.EXPORT: "page.runs.export_open"}
 _MOST_FILES = 400
 COLUMNS = {
     "name": lambda line: line.name.lower(),
@@ -188,7 +190,7 @@ def _ways(glimpse: Any, lang: str) -> Html:
     ways = []
     if has(lang, f"page.tabs.{verb}"):
         address = f"?{urlencode({'tab': verb, 'run': glimpse.name})}"
-        words = say(lang, "page.runs.scores_open" if verb == works.EVALUATE else f"page.tabs.{verb}")
+        words = say(lang, _OPENS.get(verb, f"page.tabs.{verb}"))
         ways.append(tag("a", words, class_="press link", href=address, data_go=True))
     if glimpse.results is not None and (glimpse.results / HTML).is_file():
         ways.append(tag("a", say(lang, "page.evaluate.report.open"), class_="press strong", target="_blank",
