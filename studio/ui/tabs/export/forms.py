@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from studio.errors import InputError, SpecError
+from studio.exports import acceptance
 from studio.exports.source import Source
 from studio.plugins import exporters, kinds
 from studio.prepare import parts
@@ -124,8 +125,7 @@ def _opened_by(visit: Visit, name: str) -> str:
     if has(visit.lang, key):
         return say(visit.lang, key)
     runtime = str(getattr(exporters.innermost(spec_of(visit, name)), "RUNTIME", ""))
-    return say(visit.lang, f"page.export.runtime.{runtime}") if has(visit.lang, f"page.export.runtime.{runtime}") \
-        else runtime
+    return acceptance.runtime(visit.lang, runtime)
 
 
 # ---- presses
