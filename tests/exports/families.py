@@ -39,7 +39,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "glm4": ("Glm4", _GROUPED | {"head_dim": 16}, "minimind", _CHATML),
     "gpt_neox": ("GPTNeoX", _SMALL | {"rotary_pct": 0.25, "hidden_act": "gelu_new"}, "minimind", _CHATML),
     "bloom": ("Bloom", {"hidden_size": 64, "n_layer": 2, "n_head": 4}, "minimind", _CHATML),
-    "gpt2": ("GPT2", _GPT, "gpt2", _PLAIN),
+    "gpt2": ("GPT2", _GPT, "minimind", _PLAIN),
     "gpt_neo": ("GPTNeo", {"hidden_size": 64, "num_layers": 2, "num_heads": 4, "max_position_embeddings": 128,
                            "attention_types": [[["global", "local"], 1]], "window_size": 64}, "minimind", _CHATML),
 }

@@ -96,7 +96,7 @@ def _more(name: str, part: str, place: int, layers: int) -> str | None:
     """The type of a part where it is not the file's own."""
     early = layers // 8
     outer = place < early or place >= 7 * layers // 8 or (place - early) % 3 == 2
-    wide = {
+    wide: dict[str, dict[str, str | None]] = {
         "q2_k": {"attn_v": "Q3_K", "ffn_down": "Q3_K", "attn_output": "Q3_K"},
         "q3_k_m": {"attn_v": "Q5_K" if place < 2 else "Q4_K", "ffn_down": "Q5_K" if place < layers // 16 else "Q4_K",
                    "attn_output": "Q4_K", "attn_qkv": "Q4_K"},

@@ -1,14 +1,17 @@
 """K-types by llama.cpp's library, in a process of its own.
 
 Run as `python -m studio.exports.gguf.quantizer IN OUT TYPE THREADS`.
-The library may end its process; here that is a sentence, not the end of the export.
+The library may end its process; here that is a sentence, not the end of the export. The child ends with its parent,
+whose end it sees by its standard input.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +35,7 @@ def quantize(source: Path, target: Path, kind: Kind, threads: int | None, room: 
     with open(log, "wb") as lines:
         child = subprocess.Popen(
             [sys.executable, "-m", __name__, str(source), str(target), str(kind.ftype), str(threads or 0)],
-            stdin=subprocess.DEVNULL, stdout=lines, stderr=subprocess.STDOUT)
+            stdin=subprocess.PIPE, stdout=lines, stderr=subprocess.STDOUT)
     try:
         seen = 0
         while child.poll() is None:
@@ -44,16 +47,19 @@ def quantize(source: Path, target: Path, kind: Kind, threads: int | None, room: 
                 tell(int(told[-1][0]), told[-1][1])
         if child.returncode != 0 or not target.is_file():
             text = log.read_text(encoding="utf-8", errors="replace").strip()
-            raise WorkError("gguf_quantize", value=kind.name, code=child.returncode, reason=text[-_LAST_CHARACTERS:])
+            raise WorkError("gguf_quantize", value=kind.name, status=child.returncode, reason=text[-_LAST_CHARACTERS:])
     finally:
         if child.poll() is None:
             child.kill()
+        if child.stdin is not None:
+            child.stdin.close()
         child.wait()
         log.unlink(missing_ok=True)
 
 
 def main(arguments: list[str]) -> int:
     """Quantize one file; 0 when it worked."""
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     import llama_cpp
 
     source, target, ftype, threads = arguments
@@ -63,6 +69,11 @@ def main(arguments: list[str]) -> int:
         told.max_buf_size = _ROWS_BYTES
     llama_cpp.llama_backend_init()
     return int(llama_cpp.llama_model_quantize(source.encode(), target.encode(), told))
+
+
+def _leave_with_parent() -> None:
+    os.read(0, 1)  # below Python's own buffer, which could not be closed while it is waited for
+    os._exit(1)
 
 
 if __name__ == "__main__":

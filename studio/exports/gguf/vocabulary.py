@@ -79,8 +79,8 @@ def vocabulary(tokenizer: Any, spoken: Spoken, rows: int, kind: str) -> Vocabula
     if told["model"].get("type") != "BPE":
         raise InputError("gguf_tokenizer", value=str(told["model"].get("type")))
     merges = [tuple(one) if isinstance(one, list) else tuple(one.split(" ", 1)) for one in told["model"]["merges"]]
-    shared = {"tokens": tokens, "kinds": kinds, "ids": _ids(tokenizer, spoken, rows), "begins": spoken.begins,
-              "template": spoken.template}
+    shared: dict[str, Any] = {"tokens": tokens, "kinds": kinds, "ids": _ids(tokenizer, spoken, rows),
+                              "begins": spoken.begins, "template": spoken.template}
     if _is_byte_level(told):
         name = splits.cuts_like(tokenizer, told, texts, kind)
         if name is None:
