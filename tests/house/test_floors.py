@@ -11,7 +11,8 @@ from tests.house.source import STUDIO, Module, modules, place
 
 FLOORS = (
     {"__init__", "errors", "workspace", "sample", "identity", "records", "hosts", "prepare"},
-    {"args", "texts"}, {"plugins"}, {"specs"}, {"data"}, {"runs"}, {"chats"}, {"scores"}, {"exports"}, {"engine", "ui"}, {"cli"},
+    {"args", "texts"}, {"plugins"}, {"specs"}, {"data"}, {"runs"}, {"chats"}, {"scores"}, {"exports"},
+    {"engine", "ui"}, {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 TORCH = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes"}
