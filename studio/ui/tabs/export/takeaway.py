@@ -91,7 +91,7 @@ def _copied(visit: Visit, name: str, text: str, words: str = "") -> Html:
     """A text with a press that copies it."""
     press = tag("button", words or visit.say("take.copy"), type="button", class_="tool", data_copy=name)
     return tag("div", tag("pre", text, id=f"text-{name}", tabindex="0"), tag("div", press, class_="tools"),
-               class_="code", data_key=f"code-{name}")
+               class_="code wide" if words else "code", data_key=f"code-{name}")
 
 
 def _place(visit: Visit, path: Path) -> Html:
