@@ -14,7 +14,8 @@ from studio.specs import export
 from studio.workspace import PROJECT, Workspace
 
 FILES = {"model.safetensors": b"weights" * 9000, "config.json": b'{"model_type": "llama"}', "more/vocab.txt": b"a\nb\n",
-         "README.md": b"# card", "README_zh.md": b"# card", "acceptance.json": b'{"state": "passed"}'}
+         "README.md": b"# card", "README_zh.md": b"# card", "acceptance.json": b'{"state": "passed"}',
+         "curves.svg": b"<svg/>", "curves_zh.svg": b"<svg/>"}
 
 
 class Desk:

@@ -89,9 +89,55 @@ def test_several_files_hold_the_same_as_one(tmp_path: Path) -> None:
 def test_the_size_said_before_is_about_that_of_the_files(tmp_path: Path) -> None:
     for bits in (4, 8):
         _, into = ours(STARTER, bits, tmp_path / str(bits))
-        said = form.size(a_source(), spec(quantized_bits=bits)) - form._COMPANIONS
-        real = sum(path.stat().st_size for path in into.glob("*.safetensors"))
+        said = form.size(a_source(), spec(quantized_bits=bits))
+        real = sum(path.stat().st_size for path in into.iterdir())
         assert 0.9 < said / real < 1.1
+
+
+LIBRARY = """
+import json, pathlib
+class QuantizeConfig:
+    def __init__(self, **said): self.said = said
+class GPTQModel:
+    @classmethod
+    def load(cls, folder, how, device):
+        made = cls(); made.folder, made.how = pathlib.Path(folder), how.said; return made
+    def quantize(self, rows, batch_size):
+        self.rows = rows
+        if not rows: raise RuntimeError("nothing to calibrate on")
+    def save(self, into):
+        into = pathlib.Path(into); into.mkdir()
+        (into / "model.safetensors").write_bytes((self.folder / "model.safetensors").read_bytes())
+        (into / "config.json").write_text(json.dumps({"quantization_config": self.how, "rows": self.rows}))
+        (into / "quant_log.csv").write_text("")
+"""
+
+
+def test_gptq_is_done_by_its_library_with_rows_of_the_dataset_that_is_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "gptqmodel.py").write_text(LIBRARY)
+    (tmp_path / "data").mkdir()
+    rows = [{"instruction": f"How do you write {number}?", "output": "in words"} for number in range(30)]
+    (tmp_path / "data" / "mine.json").write_text(json.dumps(rows))
+    (tmp_path / "data" / "dataset_info.json").write_text(json.dumps({"mine": {"file_name": "mine.json"}}))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'lib'}:{PROJECT}")
+    desk = Desk(tmp_path, a_source(), quantized_method="gptq", quantized_bits=4, quantized_rows=12, acceptance_rows=4,
+                dataset=["mine"])
+    form.write(desk.work)
+    told = json.loads((desk.work.into / "config.json").read_text())
+    assert told["quantization_config"] == {"bits": 4, "group_size": -1, "quant_method": "gptq", "format": "gptq"}
+    assert len(told["rows"]) == 12
+    texts = [a_source().chat(desk.work.workspace).decode(row["input_ids"]) for row in told["rows"]]
+    assert all("How do you write" in text for text in texts)
+    assert {path.name for path in desk.work.into.iterdir()} >= {"model.safetensors", "chat_template.jinja"}
+    assert not [path.name for path in desk.work.into.iterdir() if path.name.startswith(".")]
+
+
+def test_gptq_and_awq_without_their_library_are_refused_by_name() -> None:
+    codes = [problem.code for problem in form.refuse(a_source(), spec(quantized_method="awq", quantized_bits=8))]
+    assert codes[-1] == "quantized_awq_bits"
+    assert ("quantized_library" in codes) is not form._calibrated.is_installed()
 
 
 def test_a_stop_comes_through_between_two_tensors(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
-"""A model in fewer bits a weight: those of bitsandbytes, written tensor by tensor; its 4 bits load on a CPU, too."""
+"""A model in fewer bits a weight: those of bitsandbytes, written tensor by tensor; its 4 bits load on a CPU, too.
+
+GPTQ and AWQ are calibrated on rows of the user by their own library, where that is installed.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from studio.args.fields import Group, arg
+from studio.args.fields import Group, Text, arg
 from studio.errors import Problem
-from studio.plugins.exporters import Bound, Limits, _bitsandbytes, _snippets, merged
+from studio.plugins.exporters import Bound, Limits, _bitsandbytes, _calibrated, _snippets, merged
 from studio.records import read_json
 
 ORDER = 40
@@ -21,20 +24,25 @@ class QuantizedArguments(Group):
 
     group = "export"
 
+    quantized_method: Text = arg("bitsandbytes", choices=("bitsandbytes", *_calibrated.FORMATS), basic=True)
     quantized_bits: int = arg(4, choices=(8, 4), basic=True)
+    quantized_rows: int = arg(128, ge=1, le=10_000)
 
 
 Arguments = QuantizedArguments
 
 
 def write(work: Any) -> None:
-    """config.json, weights, tokenizer, template and generation settings."""
+    """config.json, weights, tokenizer, template and generation settings; raises what the methods' `write` raise."""
     from studio.exports import speech, weights
 
     made = weights.stream(work.source, work.spec.export_dtype)
     for key, values in made.warnings():
         work.say(key, **values)
-    _bitsandbytes.write(made, work.spec.quantized_bits, work)
+    if work.spec.quantized_method == "bitsandbytes":
+        _bitsandbytes.write(made, work.spec.quantized_bits, work)
+    else:
+        _calibrated.write(made, work)
     speech.write_companions(work)
 
 
@@ -52,7 +60,8 @@ def memory(source: Any, spec: Any) -> int:
 
     made = weights.stream(source, spec.export_dtype)
     layers = [one.bytes for name, one in made.planned.items() if _bitsandbytes.is_of_a_layer(name, one)]
-    return (600 << 20) + 4 * max(layers, default=0)
+    whole = 0 if spec.quantized_method == "bitsandbytes" else 2 * made.bytes
+    return (600 << 20) + 4 * max(layers, default=0) + whole
 
 
 def limits(spec: Any) -> Limits:
@@ -64,7 +73,12 @@ def refuse(source: Any, spec: Any) -> list[Problem]:
     """A base that is quantized already, and what cannot be merged."""
     if (read_json(source.base / "config.json") or {}).get("quantization_config"):
         return [Problem("quantized_twice", "model_name_or_path", {"name": source.base_name})]
-    return merged.refuse(source, spec)
+    found = merged.refuse(source, spec)
+    if spec.quantized_method != "bitsandbytes" and not _calibrated.is_installed():
+        found.append(Problem("quantized_library", "quantized_method", {"value": spec.quantized_method}))
+    if spec.quantized_method == "awq" and spec.quantized_bits != 4:
+        found.append(Problem("quantized_awq_bits", "quantized_bits", {"value": spec.quantized_bits}))
+    return found
 
 
 def commands(work: Any) -> dict[str, list[str]]:
