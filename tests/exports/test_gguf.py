@@ -248,8 +248,9 @@ def same(folder: Path, path: Path, room: Path, tolerance: float) -> None:
     tokenizer, told = making.spoken(source(folder), Workspace(PROJECT))
     prompts = told.prompts or TEXTS
     rows = [tokenizer.encode(text, add_special_tokens=False).ids[:60] for text in prompts]
-    found = heard(path, (*prompts, *TEXTS), rows, room)
-    for number, text in enumerate((*prompts, *TEXTS)):
+    texts = (*prompts, *TEXTS, *splits.probes())
+    found = heard(path, texts, rows, room)
+    for number, text in enumerate(texts):
         assert found[f"ids{number}"].tolist() == tokenizer.encode(text, add_special_tokens=False).ids, text
     assert set(told.end_ids[:3]) <= set(found["ends"].tolist())
     far = max(float(np.abs(found[f"logits{number}"] - wanted).max() / np.abs(wanted).max())
@@ -276,6 +277,18 @@ def test_the_starter_is_the_same_model_in_llama_cpp(kind: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", ["stories3M", "cardputer-chat-3M", "stories260K"])
 def test_real_models_are_the_same_in_llama_cpp(name: str, tmp_path: Path) -> None:
     same(SHARED / "models" / name, written(SHARED / "models" / name, "f32", tmp_path), tmp_path, 2e-3)
+
+
+@needs_llama
+@needs_shared
+def test_a_tokenizer_of_single_characters_is_kept_for_the_characters_that_it_knows(tmp_path: Path) -> None:
+    model = SHARED / "models" / "zh-poem-750K"
+    tokenizer, _ = making.spoken(source(model), Workspace(PROJECT))
+    text = "春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。"
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    found = heard(written(model, "f32", tmp_path), (text,), [ids], tmp_path)
+    assert found["ids0"].tolist() == ids
+    assert np.abs(found["logits0"] - computed(model, [ids])[0]).max() < 1e-3
 
 
 @needs_llama
