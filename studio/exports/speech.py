@@ -23,7 +23,7 @@ from studio.workspace import Workspace
 
 TOKENIZER = ("tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.tiktoken",
              "spiece.model", "sentencepiece*.model", "preprocessor_config.json", "processor_config.json")
-LICENCES = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
+LICENCES = ("*LICENSE*", "*LICENCE*", "NOTICE*", "USE_POLICY*")
 _NEVER = (".bin", ".pt", ".pth", ".safetensors", ".pkl", ".index.json")
 TEMPLATE = "chat_template.jinja"
 _GENERATION = "generation_config.json"
@@ -97,7 +97,8 @@ def speech(source: Source, workspace: Workspace) -> Speech:
 def write_companions(work: Work) -> Speech:
     """Everything beside the weights: tokenizer, template, generation settings, licences of the base.
 
-    Files of the tokenizer are copied as they are, so that a text becomes the same ids.
+    Files of the tokenizer are copied as they are, so that a text becomes the same ids. A SentencePiece model alone, which
+    others open only with its library, gets a tokenizer.json that gives these ids too.
     """
     found = speech(work.source, work.workspace)
     folder = found.chat.files.folder
@@ -105,6 +106,8 @@ def write_companions(work: Work) -> Speech:
         if path.is_file() and any(fnmatch(path.name, pattern) for pattern in TOKENIZER) and _is_harmless(path):
             work.stay()
             shutil.copyfile(path, work.into / path.name)
+    if _is_pieces_alone(folder):
+        found.chat.tokenizer.save(str(work.into / "tokenizer.json"))
     for path in sorted(work.source.base.iterdir()):
         if path.is_file() and any(fnmatch(path.name, pattern) for pattern in LICENCES):
             shutil.copyfile(path, work.into / path.name)
@@ -132,6 +135,8 @@ def tokenizer_config(found: Speech) -> dict[str, Any]:
         config["eos_token"] = found.end
     if config.get("pad_token") is None:
         config["pad_token"] = str(found.chat.tokenizer.id_to_token(found.pad_id))
+    if _is_pieces_alone(found.chat.files.folder):
+        config["tokenizer_class"] = "PreTrainedTokenizerFast"
     config["chat_template"] = found.template
     return config
 
@@ -152,6 +157,10 @@ def _with_system(source: str, default_system: str | None) -> str:
         return source
     head = _WITH_SYSTEM.format(text=json.dumps(default_system))
     return head + ("{{- '' }}" if source[:1] in ("\n", "\r") else "") + source
+
+
+def _is_pieces_alone(folder: Path) -> bool:
+    return not (folder / "tokenizer.json").is_file() and not (folder / "vocab.json").is_file()
 
 
 def _is_harmless(path: Path) -> bool:

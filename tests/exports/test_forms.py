@@ -76,6 +76,20 @@ def test_the_token_that_training_taught_ends_an_answer_though_the_model_names_an
     assert found.generation["eos_token_id"] == [2, 0]
 
 
+def test_pieces_alone_become_a_tokenizer_that_everybody_opens(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    folder = SHARED_MODELS.parent / "tokenizers" / "mistral"
+    if not folder.is_dir():
+        pytest.skip("needs the shared tokenizers")
+    made = work(tmp_path / "out", Source("mistral", folder, "mistral", template="mistral"))
+    found = speech.write_companions(made)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "out")
+    text = tokenizer.apply_chat_template(TALK, tokenize=False, add_generation_prompt=True)
+    assert text == found.chat.render([Message(**one) for one in TALK], add_generation_prompt=True)
+    assert tokenizer(text, add_special_tokens=False)["input_ids"] == found.chat.encode_text(text)
+
+
 def test_a_licence_goes_along_and_the_card_of_the_base_does_not(base: Path, tmp_path: Path) -> None:
     folder = tmp_path / "licensed"
     folder.mkdir()
