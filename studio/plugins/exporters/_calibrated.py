@@ -38,11 +38,12 @@ def write(stream: Any, work: Any) -> None:
 
     Raises StopAsked, InputError questions_none, WorkError quantized_failed.
     """
-    from studio.exports import weights
+    from studio.exports import speech, weights
 
     whole, made = work.into / ".whole", work.into / ".made"
     whole.mkdir()
     weights.write(stream, whole, 1000.0, work)
+    speech.write_companions(work.inside(whole))  # the library does not open a model without its tokenizer
     rows = calibration(work)
     work.say("quantized_rows", count=len(rows))
     _quantized(work, {"model": str(whole), "into": str(made), "method": work.spec.quantized_method, "rows": rows,
