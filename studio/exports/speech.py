@@ -97,8 +97,8 @@ def speech(source: Source, workspace: Workspace) -> Speech:
 def write_companions(work: Work) -> Speech:
     """Everything beside the weights: tokenizer, template, generation settings, licences of the base.
 
-    Files of the tokenizer are copied as they are, so that a text becomes the same ids. A SentencePiece model alone, which
-    others open only with its library, gets a tokenizer.json that gives these ids too.
+    Files of the tokenizer are copied as they are, so that a text becomes the same ids. A SentencePiece model alone,
+    which others open only with its library, gets a tokenizer.json that gives these ids too.
     """
     found = speech(work.source, work.workspace)
     folder = found.chat.files.folder
