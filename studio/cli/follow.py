@@ -8,7 +8,7 @@ import time
 from typing import Any, TextIO
 
 from studio.cli.signals import Left, Presses
-from studio.cli.told import guard, guarded
+from studio.cli.told import guard, guarded, work_of
 from studio.cli.voice import Voice, cut, number
 from studio.errors import InputError
 from studio.runs.ending import told
@@ -179,7 +179,7 @@ def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
         return [*lines, voice.say("ended.where", path=str(folder.checkpoints)), *guarded(folder, voice)]
     lines = [
         voice.say(
-            "ended.otherwise",
+            "ended.export_otherwise" if work_of(folder) == "export" else "ended.otherwise",
             run=folder.name,
             state=voice.word("runs.state", str(glimpse.state)),
             step=glimpse.step or 0,
