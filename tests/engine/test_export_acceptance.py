@@ -142,6 +142,26 @@ def test_an_honest_artefact_passes_in_children_of_its_own(bench: Bench, job: Any
     assert not (bench.work.run.path / "acceptance").exists()
 
 
+def test_a_broken_artefact_is_told_in_words_and_recorded(
+        bench: Bench, job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(job: Any, room: Path, name: str, task: Any, counts: Any) -> dict[str, Any]:
+        """In this process, which has the libraries; the source was replayed already."""
+        if name == "source":
+            shutil.copytree(bench.room / "source", room / name)
+        else:
+            replay.replay(Task("transformers", Path(task["opens"]), room / "rows.json", room / name))
+        return {}
+
+    monkeypatch.setattr(engine, "_replayed", here)
+    folder = bench.broken("told", lambda one: _edit(one / "generation_config.json", eos_token_id=7))
+    found = engine.accept(job, replace(bench.work, into=folder))
+    assert found["state"] == FAILED
+    headline, reasons = acceptance.told("en", found)
+    assert "not the model" in headline
+    assert "<|im_end|>" in reasons[0]
+    assert json.loads((folder / acceptance.NAME).read_text(encoding="utf-8"))["ends"] is False
+
+
 def test_the_source_was_asked_with_its_adapter_on(bench: Bench) -> None:
     assert bench.verdict(bench.made("base", adapter_name_or_path=[])) == (FAILED, ["adapter_strength"])
 

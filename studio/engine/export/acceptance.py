@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.data import model
+from studio.data.chat import ChatTokenizer
 from studio.engine.export.replay import FAILED, MISSING
 from studio.engine.job import Job
 from studio.errors import StopAsked, StudioError
@@ -81,12 +82,17 @@ def _tested(job: Job, work: Work, form: Any, room: Path) -> dict[str, Any]:
         if failed:
             return {**about, **_verdict_of(name, form.RUNTIME, failed), "notes": notes}
     replays = [Replay.read(room / name) for name in (SOURCE, RESULT)]
-    return {**about, **_judged(rows, replays, form, work), "notes": notes}
+    return {**about, **_judged(rows, replays, form, work, chat), "notes": notes}
 
 
-def _judged(rows: Sequence[Row], replays: Sequence[Replay], form: Any, work: Work) -> dict[str, Any]:
+def _judged(rows: Sequence[Row], replays: Sequence[Replay], form: Any, work: Work, chat: ChatTokenizer) \
+        -> dict[str, Any]:
+    """What was measured and what it is worth; end tokens are called by their names."""
     found = measure(rows, *replays)
     state, reasons = acceptance.judge(found, form.limits(work.spec))
+    for one in reasons:
+        if one["code"] == "end_lost":
+            one["value"] = [str(chat.tokenizer.id_to_token(end)) for end in one["value"]]
     return {"state": state, **found, "reasons": [{**one, "runtime": form.RUNTIME} for one in reasons]}
 
 
