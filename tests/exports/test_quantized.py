@@ -126,7 +126,8 @@ def test_gptq_is_done_by_its_library_with_rows_of_the_dataset_that_is_named(
                 dataset=["mine"])
     form.write(desk.work)
     told = json.loads((desk.work.into / "config.json").read_text())
-    assert told["quantization_config"] == {"bits": 4, "group_size": -1, "quant_method": "gptq", "format": "gptq"}
+    assert told["quantization_config"] == {"bits": 4, "group_size": -1, "quant_method": "gptq", "format": "gptq",
+                                           "act_group_aware": False}
     assert len(told["rows"]) == 12
     texts = [a_source().chat(desk.work.workspace).decode(row["input_ids"]) for row in told["rows"]]
     assert all("How do you write" in text for text in texts)

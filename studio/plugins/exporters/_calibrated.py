@@ -88,9 +88,10 @@ def _quantized(work: Any, task: dict[str, Any]) -> None:
         if child.poll() is None:
             child.kill()
         child.wait()
-    text = log.read_text(encoding="utf-8", errors="replace").strip()
     if child.returncode != 0:
-        raise WorkError("quantized_failed", method=task["method"].upper(), reason=text[-_LAST_CHARACTERS:])
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), str(child.returncode))
+        raise WorkError("quantized_failed", method=task["method"].upper(), reason=last[-_LAST_CHARACTERS:])
     about.unlink()
     log.unlink()
 
@@ -104,8 +105,9 @@ def main(argv: Sequence[str]) -> int:
     from gptqmodel import GPTQModel, QuantizeConfig
 
     task = read_json(Path(argv[0])) or {}
+    ordered = {"act_group_aware": False} if task["group"] < 0 else {}  # which asks for groups
     how = QuantizeConfig(bits=task["bits"], group_size=task["group"], quant_method=task["method"],
-                         format=FORMATS[task["method"]])
+                         format=FORMATS[task["method"]], **ordered)
     model = GPTQModel.load(task["model"], how, device="cuda" if torch.cuda.is_available() else "cpu")
     model.quantize([{"input_ids": row, "attention_mask": [1] * len(row)} for row in task["rows"]], batch_size=1)
     model.save(task["into"])
