@@ -100,7 +100,8 @@ def model(folder: str) -> Any:
     where = "cuda" if torch.cuda.is_available() else "cpu"
     placed: dict[str, Any] = {"device_map": {"": where}} if quantized else {}
     found, report = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True, **placed)
+        folder, dtype="auto" if quantized else torch.float32,  # in float32 what is around few bits fits them no more
+        use_safetensors=True, local_files_only=True, output_loading_info=True, **placed)
     missing = sorted(report["missing_keys"])
     if missing:
         raise KeyError(missing[0])
