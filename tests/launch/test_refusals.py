@@ -184,7 +184,8 @@ def test_every_sentence_is_used_and_every_key_has_one() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert SENTENCES["en"].keys() <= words
-    sources = "".join(source.read_text("utf-8") for source in SOURCES)
+    # What parts.py refuses is told by the studio, which stands by then: tests/launch/test_parts.py.
+    sources = "".join(source.read_text("utf-8") for source in SOURCES if source.name != "parts.py")
     calls = re.findall(r'(?:Refusal\(\d, |say\(|Step\()"(\w+)"', sources)
     assert set(calls) <= SENTENCES["en"].keys()
 
