@@ -22,11 +22,11 @@ def ending(folder: RunFolder, glimpse: Any, voice: Voice) -> list[str]:
 
 
 def lines(folder: RunFolder, voice: Voice) -> list[str]:
-    """The files and the verdict of an export; nothing while there is none."""
+    """The files, the largest first, and the verdict of an export; nothing while there is none."""
     made = shelf.record(folder)
     if not made:
         return []
-    files = list(made.get("files") or ())
+    files = sorted(made.get("files") or (), key=lambda one: -int(one["bytes"]))
     rows = [(str(one["name"]), size(int(one["bytes"])), str(one["sha256"])[:16]) for one in files[:SHOWN_FILES]]
     rest = [voice.say("exported.more", count=len(files) - SHOWN_FILES)] if len(files) > SHOWN_FILES else []
     return [*(f"  {line}" for line in table(rows, right=(1,))), *rest, *verdict(_accepted(made), voice)]
