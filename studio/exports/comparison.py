@@ -208,19 +208,17 @@ def _endings(pairs: Sequence[Pair], result: Replay) -> dict[str, Any]:
     """Which end tokens training has taught, which of them stop the result, and how many answers came to an end."""
     wanted = sorted({row.end for row, _, _ in pairs if row.end is not None})
     known = [one for one in wanted if one in set(result.facts["ends"])]
-    over = sum(_runs_on(mine, other) for _, mine, other in pairs)
+    over = sum(_runs_on(*pair) for pair in pairs)
     return {"wanted": wanted, "known": known, "source": sum(bool(mine["ended"]) for _, mine, _ in pairs),
             "result": sum(bool(other["ended"]) for _, _, other in pairs), "runs_on": over}
 
 
-def _runs_on(mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether the result says all that the source says and then talks on until it is cut.
+def _runs_on(row: Row, mine: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the result says the end that training has taught and talks on until it is cut.
 
-    One that goes on a little and then ends has only found another word likelier, as fewer bits may.
+    One that never comes to its end has only found another word likelier, as fewer bits may.
     """
-    said = list(mine["said"])
-    goes_on = list(other["said"])[:len(said)] == said and len(other["said"]) > len(said)
-    return bool(mine["ended"]) and goes_on and not other["ended"]
+    return bool(mine["ended"]) and not other["ended"] and row.end in other["said"]
 
 
 def _chat(pairs: Sequence[Pair]) -> list[dict[str, Any]]:

@@ -77,6 +77,10 @@ def test_an_answer_that_goes_on_behind_its_end_fails() -> None:
     assert verdict(replay(said=[8, 9, END, 4], ended=False), ROUGH) == (FAILED, ["end_lost"])
 
 
+def test_an_answer_that_finds_another_word_likelier_than_its_end_has_not_lost_it() -> None:
+    assert "end_lost" not in verdict(replay(said=[8, 9, 4, 4], ended=False), ROUGH)[1]
+
+
 def test_numbers_that_are_none_fail() -> None:
     broken = sure()
     broken[1, 4] = np.nan
