@@ -122,7 +122,7 @@ def test_every_control_has_a_name_and_the_order_of_tab_is_the_order_of_reading(v
     page.focus(".brand")
     places = ["#bar", ".tab-wrapper", ".what", "#this-run", "#live"]
     passed = []
-    for _ in range(32):
+    for _ in range(36):
         page.keyboard.press("Tab")
         passed.append(page.evaluate("places => places.findIndex(id => document.activeElement.closest(id))", places))
     assert passed == sorted(passed)
