@@ -15,7 +15,7 @@
     template              whether the runtime itself spells every prompt as training did, text and ids
     spelling              {text, tokens, missing, expected, found}: what of it is the same, the first place that is not
     ends                  whether what ends answers in training stops the result
-    endings               {wanted, known, source, result, runs_on}: end tokens; how many answers ended, or went on behind their end
+    endings               {wanted, known, source, result, runs_on}: end tokens; how many answers ended, or went on
     chat                  [{prompt, reference, source, result}]: a few answers of both, for show
     reasons               [{code, …}]: why the state is what it is; each is a sentence `exports.acceptance.<code>`
     notes                 [{code, …}]: what else is to be known of the test

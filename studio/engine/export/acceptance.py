@@ -147,7 +147,9 @@ def _verdict_of(name: str, runtime: str, failed: Mapping[str, Any]) -> dict[str,
     if name == SOURCE:
         return acceptance.unchecked("source_unread", reason=reason)
     if code == MISSING:
-        return acceptance.unchecked("runtime_missing", runtime=runtime, name=reason, part=PARTS.get(runtime, reason))
+        if runtime not in PARTS:
+            return acceptance.unchecked("runtime_lacks", runtime=runtime, reason=reason)
+        return acceptance.unchecked("runtime_missing", runtime=runtime, name=reason, part=PARTS[runtime])
     if code == "died":
         return acceptance.refused("runtime_died", runtime=runtime, reason=reason)
     return acceptance.refused("runtime_refused", runtime=runtime, reason=reason)
