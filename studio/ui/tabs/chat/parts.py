@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from studio.errors import StudioError
-from studio.texts import has, say
-from studio.texts.errors import of_error
+from studio.texts import has
 from studio.ui.markup import Html, join, tag
 from studio.ui.tabs.chat import composer, lanes, prompts, rows, shelf, turns, votes
 from studio.ui.tabs.chat.place import PARTS, Place
 from studio.ui.tabs.chat.visit import Visit
 from studio.ui.tabs.data import controls
+from studio.ui.tabs.views import or_why_not, stands
 
 Action = Callable[[Visit, Mapping[str, Any]], Place]
 ACTIONS: dict[str, Action] = {**shelf.ACTIONS, **lanes.ACTIONS, **composer.ACTIONS, **turns.ACTIONS, **prompts.ACTIONS}
@@ -23,20 +21,14 @@ ACTIONS: dict[str, Action] = {**shelf.ACTIONS, **lanes.ACTIONS, **composer.ACTIO
 
 def frame(visit: Visit) -> Html:
     """The part in sight below its head; the address travels along."""
-    place = visit.place
-    stands = tag("div", data_stands=json.dumps(place.address, ensure_ascii=False), hidden=True, data_key="stands")
-    return join(stands, tag("div", _said(visit), class_="told", data_key="told"), draw(visit))
+    told = tag("div", _said(visit), class_="told", data_key="told")
+    return join(stands(visit.place), told, draw(visit))
 
 
 def draw(visit: Visit) -> Html:
     """The part in sight, or why it cannot be shown."""
-    try:
-        return {"talk": _talk, "votes": votes.draw, "prompts": prompts.draw}[visit.place.part](visit)
-    except StudioError as error:
-        return join(controls.problem(of_error(visit.lang, error)), shelf.way_out(visit))
-    except Exception as error:  # whoever looks is told, and the console has the rest
-        traceback.print_exc()
-        return controls.problem(say(visit.lang, "errors.unexpected", kind=type(error).__name__, reason=error))
+    part = {"talk": _talk, "votes": votes.draw, "prompts": prompts.draw}[visit.place.part]
+    return or_why_not(visit.lang, partial(part, visit), lambda error: shelf.way_out(visit))
 
 
 def turn(visit: Visit, said: Mapping[str, Any]) -> Place:

@@ -6,42 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.errors import StudioError
+from studio.ui.tabs.standing import Standing
 
 PARTS = ("talk", "votes", "prompts")
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Standing):
     """The conversation (its id; empty before the first question), the part in sight, what each part remembers.
 
-    `setup` is how a conversation that has not begun is to be held, in the words of a conversation's settings; `said`
-    is a sentence to show above the part.
+    `setup` is how a conversation that has not begun is to be held, in the words of a conversation's settings.
     """
 
     chat: str = ""
     part: str = "talk"
     setup: Mapping[str, Any] = field(default_factory=dict)
-    held: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    said: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def address(self) -> dict[str, str]:
         """What stands in the page's address."""
         run = "" if self.chat else str(self.setup.get("run", ""))
         return {"chat": self.chat, "part": "" if self.part == "talk" else self.part, "run": run}
-
-    def of(self, part: str) -> Mapping[str, Any]:
-        """What a part remembers."""
-        return self.held.get(part, {})
-
-    def keep(self, part: str, **values: Any) -> Place:
-        """The same place, where a part remembers something more."""
-        return replace(self, held={**self.held, part: {**self.of(part), **values}})
-
-    def forget(self, part: str) -> Place:
-        """The same place, where a part begins anew."""
-        return replace(self, held={name: held for name, held in self.held.items() if name != part})
 
     def open(self, chat: str) -> Place:
         """In another conversation; the list stays as it is, all else is left behind."""
@@ -74,7 +59,3 @@ class Place:
     def made(self, name: str, what: str) -> Place:
         """With the name of a dataset that has just been written, behind the sentence that says so."""
         return replace(self, said={**self.said, "made": name, "what": what})
-
-    def fail(self, error: StudioError) -> Place:
-        """With the sentence of an error to show above the part."""
-        return replace(self, said={"code": error.code, "values": error.values})

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from studio.ui.desk import Desk
-from studio.ui.form import Form
-from studio.ui.localize import Words
 from studio.ui.tabs.chat import parts, shelf
 from studio.ui.tabs.chat.place import Place
 from studio.ui.tabs.chat.visit import Visit
-from studio.ui.tabs.views import QUIET, attempt, live_view
+from studio.ui.tabs.drawn_tab import DrawnTab
+from studio.ui.tabs.views import QUIET
 
 
-class ChatTab:
-    """Two live views (the list, the part in sight) and the place of the person who looks at them."""
+class ChatTab(DrawnTab):
+    """The conversations, and the part in sight."""
 
-    def __init__(self, desk: Desk, words: Words, form: Form) -> None:
-        self.desk, self.words, self.form = desk, words, form
-        with gr.Row(elem_classes=["data", "chat"], elem_id="chat"):
-            self.shelf = live_view("chat-list", "sets")
-            self.body = live_view("chat-body", "part")
-        self.place = gr.State(Place())
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` and `act` update."""
-        return [self.shelf, self.body, self.place]
+    name = "chat"
+    first = Place()
 
     @property
     def given(self) -> list[Any]:
@@ -43,24 +31,10 @@ class ChatTab:
         acted = self.body.select(self.act, held, self.outputs, **QUIET)
         given = self.body.submit(self.give, [page.lang], [*self.given, page.tabs], **QUIET)
         page.look_after(given)
-        for event in (acted, given):
-            event.then(None, None, None, js="() => window.studio && studio.answered()", **QUIET)
-        page.chat_tab.select(self.show, held, self.outputs, **QUIET)
-        for event in (page.relabelled, page.gone, page.loaded):
-            event.then(self.refresh, [page.tab, *held], self.outputs, **QUIET)
-        for panel, run in ((page.train.panel, page.train.shown), (page.runs.panel, page.runs.opened)):
-            begun = panel.chat.click(self.beside, [run, self.place], [self.place], **QUIET)
-            begun.then(lambda: [gr.Tabs(selected="chat"), "chat"], None, [page.tabs, page.tab], **QUIET)
+        self.follow(page, held, acted, given)
+        self.led_to(page, self.beside)
 
     # -- handlers
-
-    def refresh(self, tab: str, lang: str, place: Place) -> list[Any]:
-        """The tab as it stands, when it is the one in sight."""
-        return self.show(lang, place) if tab == "chat" else [gr.skip()] * len(self.outputs)
-
-    def show(self, lang: str, place: Place) -> list[Any]:
-        """The tab as it stands."""
-        return _drawn(Visit(lang, self.desk, place))
 
     def beside(self, run: str, place: Place) -> Place:
         """Before a conversation with a run's result beside its base."""
@@ -72,14 +46,17 @@ class ChatTab:
         dataset = gr.update(value=[str(said.get("set", ""))], choices=self.desk.datasets(lang))
         return [gr.update(value=str(said.get("stage", "sft"))), dataset, gr.Tabs(selected="train")]
 
-    def act(self, lang: str, place: Place, event: gr.EventData) -> list[Any]:
-        """A press: the place that follows from it, drawn; what goes wrong is a sentence there."""
-        said: Mapping[str, Any] = event._data or {}
-        visit = Visit(lang, self.desk, place if said.get("do") == "look" else replace(place, said={}))
+    # -- its own
+
+    def visit(self, lang: str, place: Place, *more: Any) -> Visit:
+        """What its parts may know."""
+        return Visit(lang, self.desk, place)
+
+    def press(self, visit: Visit, said: Mapping[str, Any]) -> Place:
+        """The place that follows from a message."""
         act = parts.ACTIONS.get(str(said.get("do", "")))
-        after = attempt(visit.place, lambda: act(visit, said) if act else visit.place)
-        return _drawn(Visit(lang, self.desk, after))
+        return act(visit, said) if act else visit.place
 
-
-def _drawn(visit: Visit) -> list[Any]:
-    return [shelf.draw(visit), parts.frame(visit), visit.place]
+    def drawn(self, visit: Visit) -> list[Any]:
+        """Both sides as HTML, and the place."""
+        return [shelf.draw(visit), parts.frame(visit), visit.place]

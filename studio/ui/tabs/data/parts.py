@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
-from studio.errors import StudioError
-from studio.texts import say
-from studio.texts.errors import of_error
-from studio.ui.markup import Html, join
-from studio.ui.tabs.data import bring, controls, doctor, editing, history, lengths, make, rows, seen, templates
+from studio.ui.markup import Html
+from studio.ui.tabs.data import bring, doctor, editing, history, lengths, make, rows, seen, templates
 from studio.ui.tabs.data.place import Place
 from studio.ui.tabs.data.visit import Visit
+from studio.ui.tabs.views import or_why_not
 
 Action = Callable[[Visit, Mapping[str, Any]], Place]
 
@@ -40,10 +38,4 @@ PARTS: dict[str, Any] = {
 
 def draw(visit: Visit) -> Html:
     """The part in sight, or why it cannot be shown."""
-    try:
-        return PARTS[visit.place.part].draw(visit)
-    except StudioError as error:
-        return join(controls.problem(of_error(visit.lang, error)), editing.way_out(visit, error))
-    except Exception as error:  # whoever looks is told, and the console has the rest
-        traceback.print_exc()
-        return controls.problem(say(visit.lang, "errors.unexpected", kind=type(error).__name__, reason=error))
+    return or_why_not(visit.lang, lambda: PARTS[visit.place.part].draw(visit), partial(editing.way_out, visit))

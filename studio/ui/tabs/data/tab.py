@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from studio.specs.train import ARGUMENTS
-from studio.ui.desk import Desk
-from studio.ui.form import Form
-from studio.ui.localize import Words
 from studio.ui.tabs.data import mapping, opened, shelf
 from studio.ui.tabs.data.parts import PARTS, draw
 from studio.ui.tabs.data.place import FREE, OF_A_SET, Place
 from studio.ui.tabs.data.visit import READING, Visit
-from studio.ui.tabs.views import QUIET, attempt, live_view
+from studio.ui.tabs.drawn_tab import DrawnTab
+from studio.ui.tabs.views import QUIET
 from studio.ui.widgets import LEFT_OUT, typed
 
 # What a press can put into the Train form.
@@ -25,20 +22,11 @@ GIVEN = ("dataset", "cutoff_len", "template")
 OFFERED = ("dataset", "eval_dataset", "template")
 
 
-class DataTab:
-    """Two live views (the list, the opened part) and the place of the person who looks at them."""
+class DataTab(DrawnTab):
+    """The datasets, and the opened part."""
 
-    def __init__(self, desk: Desk, words: Words, form: Form) -> None:
-        self.desk, self.words, self.form = desk, words, form
-        with gr.Row(elem_classes=["data"], elem_id="data"):
-            self.shelf = live_view("data-list", "sets")
-            self.body = live_view("data-body", "part")
-        self.place = gr.State(Place())
-
-    @property
-    def outputs(self) -> list[Any]:
-        """What `show` and `act` update."""
-        return [self.shelf, self.body, self.place]
+    name = "data"
+    first = Place()
 
     @property
     def reading(self) -> list[Any]:
@@ -61,33 +49,12 @@ class DataTab:
         acted = self.body.select(self.act, held, self.outputs, **QUIET)
         given = self.body.submit(self.give, [page.lang, self.place], [*self.given, page.tabs], **QUIET)
         page.look_after(given)
-        for event in (acted, given):
-            event.then(None, None, None, js="() => window.studio && studio.answered()", **QUIET)
-        page.data_tab.select(self.show, held, self.outputs, **QUIET)
-        for event in (page.relabelled, page.gone, page.loaded):
-            event.then(self.refresh, [page.tab, *held], self.outputs, **QUIET)
+        self.follow(page, held, acted, given)
         page.train_tab.select(self.offer, [page.lang], self.offered, **QUIET)
         seen = page.train.see.click(self.see, [self.place, self.form.widgets["dataset"]], [self.place], **QUIET)
         seen.then(lambda: gr.Tabs(selected="data"), None, [page.tabs], **QUIET)
 
     # -- handlers
-
-    def refresh(self, tab: str, lang: str, place: Place, *reading: Any) -> list[Any]:
-        """The tab as it stands, when it is the one in sight."""
-        return self.show(lang, place, *reading) if tab == "data" else [gr.skip()] * len(self.outputs)
-
-    def show(self, lang: str, place: Place, *reading: Any) -> list[Any]:
-        """The tab as it stands."""
-        return self._drawn(self._visit(lang, place, reading))
-
-    def act(self, lang: str, place: Place, event: gr.EventData, *reading: Any) -> list[Any]:
-        """A press: the place that follows from it, drawn; what goes wrong is a sentence there."""
-        said: Mapping[str, Any] = event._data or {}
-        visit = self._visit(lang, place, reading)
-        if said.get("do") != "look":
-            visit = replace(visit, place=replace(place, said={}))
-        after = attempt(visit.place, lambda: self._next(visit, said))
-        return self._drawn(replace(visit, place=after))
 
     def give(self, lang: str, place: Place, event: gr.EventData) -> list[Any]:
         """(the fields of GIVEN, the tabs): what a press puts into the form, and Train in front when it asks so."""
@@ -112,14 +79,16 @@ class DataTab:
         name = chosen[0] if isinstance(chosen, list) and chosen else ""
         return place.open(name, "seen") if name else place
 
-    # -- inside
+    # -- its own
 
-    def _visit(self, lang: str, place: Place, held: tuple[Any, ...]) -> Visit:
-        values = {name: typed(ARGUMENTS[name], value) for name, value in zip(READING, held, strict=True)}
+    def visit(self, lang: str, place: Place, *more: Any) -> Visit:
+        """What its parts may know."""
+        values = {name: typed(ARGUMENTS[name], value) for name, value in zip(READING, more, strict=True)}
         reading = {name: ARGUMENTS[name].default if value is LEFT_OUT else value for name, value in values.items()}
         return Visit(lang, self.desk, place, reading)
 
-    def _next(self, visit: Visit, said: Mapping[str, Any]) -> Place:
+    def press(self, visit: Visit, said: Mapping[str, Any]) -> Place:
+        """The place that follows from a message."""
         place, do = visit.place, str(said.get("do", ""))
         if do == "open":
             return place.open(str(said.get("to") or said.get("value", "")), str(said.get("part", "")))
@@ -132,5 +101,6 @@ class DataTab:
         act = PARTS[place.part].ACTIONS.get(do)
         return act(visit, said) if act else place
 
-    def _drawn(self, visit: Visit) -> list[Any]:
+    def drawn(self, visit: Visit) -> list[Any]:
+        """Both sides as HTML, and the place."""
         return [shelf.draw(visit), opened.frame(visit, draw(visit)), visit.place]
