@@ -18,6 +18,7 @@ from studio.records import read_json
 from studio.texts import say
 from studio.workspace import Workspace
 from tests.browser.conftest import PATIENCE, Studio
+from tests.cli.client import wait
 from tests.data.hub_server import Faults, hub
 
 # A million rows take two minutes more: STUDIO_TEST_ROWS=1000000.
@@ -68,6 +69,7 @@ def killed_in_mid_save(studio: Studio, workspace: Workspace) -> None:
     job = jobs.listed(workspace, "version")[0]
     os.kill((read_json(job.path / "process.json") or {})["pid"], signal.SIGKILL)
     studio.end(signal.SIGKILL)
+    wait(lambda: job.look().state != jobs.RUNNING, 20)  # the system takes a moment to bury it
     assert job.look().state == jobs.FAILED and Versions(workspace).of("large")[-1].number == 1
 
 

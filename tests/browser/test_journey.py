@@ -36,7 +36,7 @@ def test_start_with_defaults_draws_a_curve_and_finishes(studio: Studio, visit: A
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("locale", "lang", "other"), [("en-US", "en", "zh"), ("zh-CN", "zh", "en")])
+@pytest.mark.parametrize(("locale", "lang", "other"), [("zh-CN", "zh", "en")])  # it goes from one language to the other
 def test_a_run_outlives_everything_that_shows_it(
     studio: Studio, visit: Any, locale: str, lang: str, other: str
 ) -> None:
