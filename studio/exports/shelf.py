@@ -11,6 +11,7 @@ from typing import Any
 from studio.chats import lanes
 from studio.errors import InputError, StudioError
 from studio.exports.place import RECORD, Place
+from studio.plugins import exporters, kinds
 from studio.records import read_json
 from studio.runs.files import RunFolder
 from studio.runs.state import State
@@ -28,7 +29,8 @@ class Exported:
     """One export: the run that made it (`name`), the model, run and step that it was made of, what came of it.
 
     `verdict` is passed, lossy, failed or unchecked, "" while there is none; `path` is None while nothing stands under
-    its name, `is_there` tells whether everything that was written still does.
+    its name, `is_there` tells whether everything that was written still does; `variant` is the kind of its form, where
+    it has kinds.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Exported:
     verdict: str = ""
     acceptance: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[Mapping[str, Any], ...] = ()
+    variant: str = ""
 
     @property
     def is_there(self) -> bool:
@@ -124,7 +127,14 @@ def _line(line: RunSummary, workspace: Workspace) -> Exported:
         made.get("step") or (int(step) if run and step.isdigit() else None), line.created,
         _path(folder, made, workspace), int(made.get("bytes") or 0), float(made.get("seconds") or line.seconds),
         str(acceptance.get("state") or ""), acceptance,
-        tuple(one for one in made.get("files") or () if isinstance(one, dict)))
+        tuple(one for one in made.get("files") or () if isinstance(one, dict)), _variant(told))
+
+
+def _variant(told: Mapping[str, Any]) -> str:
+    """Which kind of its form an export is, where the form has kinds."""
+    form = str(told.get("export_to") or "")
+    module = exporters.exporter(form) if form in kinds("exporters") else None
+    return str(module.variant(told)) if module is not None and hasattr(module, "variant") else ""
 
 
 def _path(folder: RunFolder, made: Mapping[str, Any], workspace: Workspace) -> Path | None:

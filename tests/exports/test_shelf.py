@@ -61,6 +61,13 @@ def test_exports_are_listed_with_verdict_size_and_place(workspace: Workspace) ->
         shelf.find("tuned", workspace)
 
 
+def test_exports_of_one_form_are_told_apart(workspace: Workspace) -> None:
+    a_run(workspace)
+    for name, more in (("small", {"export_to": "gguf", "gguf_type": "q8_0"}), ("whole", {"export_to": "merged"})):
+        exported(workspace, name, **more)
+    assert {one.name: one.variant for one in shelf.exports(workspace)} == {"small": "Q8_0", "whole": ""}
+
+
 @pytest.mark.parametrize("target", [None, "out/mine"])
 def test_what_is_deleted_can_be_taken_back(workspace: Workspace, target: str | None) -> None:
     a_run(workspace)

@@ -19,6 +19,7 @@ and may have
     opened(folder)   the file or folder inside the result that RUNTIME opens; the folder itself otherwise
     pack(work)       a last change when card and verdict are written, still aside (an archive)
     deliver(work)    what happens with the finished folder `work.target`: a push, an import into a running program
+    variant(told)    which of its kinds a result is ("Q4_K_M"), from its frozen spec, to tell it from others in lists
     commands(work)   {program: the lines that run the result there} for card and page
 Words: `exporters.<name>.label` and `.help`.
 """

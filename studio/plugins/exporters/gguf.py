@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,11 @@ def name(work: Any) -> str:
     source = work.source
     step = f"-step-{source.step}" if source.step is not None and f"step-{source.step}" not in source.name else ""
     return f"{_held.named(source.name)}{step}-{work.spec.gguf_type.upper()}.gguf"
+
+
+def variant(told: Mapping[str, Any]) -> str:
+    """Its type."""
+    return str(told.get("gguf_type") or "").upper()
 
 
 def opened(folder: Path) -> Path:

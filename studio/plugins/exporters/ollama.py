@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ Arguments = OllamaArguments
 def inside(spec: Any) -> str:
     """Always a GGUF file."""
     return "gguf"
+
+
+def variant(told: Mapping[str, Any]) -> str:
+    """The type of the file."""
+    return gguf.variant(told)
 
 
 def size(source: Any, spec: Any) -> int:

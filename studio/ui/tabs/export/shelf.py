@@ -40,8 +40,9 @@ def _line(visit: Visit, one: Exported) -> Html:
     about = [amounts.moment(one.created)] + ([amounts.size(one.bytes)] if one.bytes else [])
     stands = mark(visit, one.verdict) if one.verdict in _MARKS and one.state is State.FINISHED \
         else status.dot(one.state, visit.lang)
+    form = f"{label(visit.lang, one.form)} {one.variant}".strip()
     return tag("button", tag("span", one.source or one.name, class_="name"),
-               tag("small", tag("b", label(visit.lang, one.form)), " · ", " · ".join(about), class_="quiet"), stands,
+               tag("small", tag("b", form), " · ", " · ".join(about), class_="quiet"), stands,
                type="button", data_do="open", data_to=one.name, data_key=f"export-{one.name}", title=one.name,
                aria_current="page" if one.name == visit.place.run else None)
 

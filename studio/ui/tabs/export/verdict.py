@@ -54,7 +54,7 @@ def _asked(visit: Visit, found: Mapping[str, Any]) -> Html | None:
     words = visit.say(f"verdict.from.{origin.get('origin', 'shipped')}", rows=amounts.count(found["rows"]),
                       names=listed(visit.lang, [str(one) for one in origin.get("names") or ()]) or "–")
     runtime = visit.say("verdict.opened_by", runtime=acceptance.runtime(visit.lang, str(found.get("runtime") or "")))
-    return controls.note(f"{words} {runtime}")
+    return controls.note(visit.say("verdict.rows_and_runtime", rows=words, runtime=runtime))
 
 
 def _template(visit: Visit, found: Mapping[str, Any]) -> Html | None:
